@@ -15,7 +15,7 @@ from desk.alert_requests import Person, acknowledge_alert, new_action, require_f
 from desk.cli.alert_rows import one_alert, reader, writer
 from desk.cli.completed_names import rule_labels
 from desk.cli.console import Console
-from desk.cli.options import finite
+from desk.cli.options import number
 from desk.cli.say import say
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def silence(
     ] = False,
     worse_than: Annotated[
         float | None,
-        typer.Option("--worse-than", callback=finite, help="Until the value is worse than this: 0.78 for 78 %."),
+        number("--worse-than", help="Until the value is worse than this: 0.78 for 78 %."),
     ] = None,
     author: ByOption = None,
     reason: ReasonOption = "",

@@ -23,7 +23,7 @@ from desk.cli.alert_list import STYLES, mute_lines
 from desk.cli.alert_rows import one_alert, reader, sql_command, writer
 from desk.cli.completed_names import rule_names
 from desk.cli.console import Console, cell
-from desk.cli.options import JsonOption
+from desk.cli.options import JsonOption, number
 from desk.cli.say import say
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def list_alerts(
     rule: Annotated[str | None, typer.Option("--rule", help="Only this rule's.", autocompletion=rule_names)] = None,
     state: Annotated[str | None, typer.Option("--state", help="Only this state: firing, resolved, pending, …")] = None,
     chain: Annotated[str | None, typer.Option("--chain", help="Only this chain's.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most this many, newest first.")] = 50,
+    limit: Annotated[int, number("--limit", least=1, most=100_000, help="At most this many, newest first.")] = 50,
     as_json: JsonOption = False,
 ) -> None:
     """List the alerts that are open, with the value as it is now. Episodes that never fired are left out."""

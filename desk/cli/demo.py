@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from importlib import resources
 from typing import TYPE_CHECKING, Annotated, Final
 
-import typer
 from rich.markup import escape
 from rich.table import Table
 
@@ -21,7 +20,7 @@ from counterpoise.formats import TEXT
 from counterpoise.urls import split_url
 from desk.cli.console import Console
 from desk.cli.desk import read_link
-from desk.cli.options import finite
+from desk.cli.options import number
 
 if TYPE_CHECKING:
     from counterpoise.clickhouse.client import ClickHouse
@@ -68,7 +67,7 @@ GROUP BY alert_id ORDER BY fired""",
 def demo(
     speed: Annotated[
         float,
-        typer.Option("--speed", min=0.0, callback=finite, help="Multiple of real time; 0 is unlimited.", metavar="N"),
+        number("--speed", least=0, help="Multiple of real time; 0 is unlimited."),
     ] = 0.0,
 ) -> None:
     """Replay 2021–2026 through Kafka, Faust and ClickHouse, and watch the alert "top-4 pool share above 75 %" fire and clear.

@@ -12,7 +12,7 @@ from rich.table import Table
 from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.runtime.clock import SystemClock
 from desk.cli.console import Console
-from desk.cli.options import JsonOption
+from desk.cli.options import JsonOption, number
 from desk.cli.say import say
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Only letters of thi
 @dlq_app.command("list")
 def list_letters(
     reason: ReasonOption = "",
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many, the newest.")] = 50,
+    limit: Annotated[int, number("--limit", least=1, help="At most so many, the newest.")] = 50,
     as_json: JsonOption = False,
 ) -> None:
     """List dead letters, newest first."""

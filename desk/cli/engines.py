@@ -7,19 +7,20 @@ from typing import Annotated
 import typer
 
 from counterpoise.errors import ConfigError
+from desk.cli.options import number
 from desk.cli.say import say
 from engines.ports import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_PORT, KAFKA_PORT
 
 
 def up(
     kafka_port: Annotated[
-        int | None, typer.Option(min=0, max=65_535, help=f"{KAFKA_PORT} unless given; 0 takes a free one.")
+        int | None, number(least=0, most=65_535, help=f"{KAFKA_PORT} unless given; 0 takes a free one.")
     ] = None,
     clickhouse_port: Annotated[
-        int | None, typer.Option(min=0, max=65_535, help=f"Native protocol: {CLICKHOUSE_PORT} unless given.")
+        int | None, number(least=0, most=65_535, help=f"Native protocol: {CLICKHOUSE_PORT} unless given.")
     ] = None,
     http_port: Annotated[
-        int | None, typer.Option(min=0, max=65_535, help=f"HTTP: {CLICKHOUSE_HTTP_PORT} unless given.")
+        int | None, number(least=0, most=65_535, help=f"HTTP: {CLICKHOUSE_HTTP_PORT} unless given.")
     ] = None,
     free_ports: Annotated[
         bool, typer.Option("--free-ports", help="Take free ports for all three; the engines keep them.")

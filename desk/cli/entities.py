@@ -12,7 +12,7 @@ from counterpoise.formats import TEXT
 from counterpoise.windows import USUAL_WINDOW_BLOCKS
 from desk.cli.completed_names import pool_sums
 from desk.cli.console import Console, cell, plain_table
-from desk.cli.options import ChainOption, HeightOption, JsonOption, WindowOption
+from desk.cli.options import ChainOption, HeightOption, JsonOption, WindowOption, number
 from desk.cli.say import say
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def diff(
 @entities_app.command("mergers")
 def mergers(
     *,
-    largest: Annotated[int, typer.Option("--largest", min=2, max=30, help="Pools to pair, the largest first.")] = 6,
+    largest: Annotated[int, number("--largest", least=2, most=30, help="Pools to pair, the largest first.")] = 6,
     window: WindowOption = USUAL_WINDOW_BLOCKS,
     height: HeightOption = None,
     chain: ChainOption = "bitcoin",

@@ -7,12 +7,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from counterpoise.formats import TEXT
 from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS
 from desk.cli.console import Console, cell, plain_table
-from desk.cli.options import ChainOption, HeightOption, JsonOption, ViewOption, WindowOption, checked_view, finite
+from desk.cli.options import ChainOption, HeightOption, JsonOption, ViewOption, WindowOption, checked_view, number
 from desk.cli.say import say
 
 if TYPE_CHECKING:
@@ -31,9 +29,7 @@ def estimates(
     window: WindowOption = USUAL_WINDOW_BLOCKS,
     height: HeightOption = None,
     chain: ChainOption = "bitcoin",
-    line: Annotated[
-        float, typer.Option("--line", callback=finite, help="The share whose probability is shown.")
-    ] = 0.75,
+    line: Annotated[float, number("--line", help="The share whose probability is shown.")] = 0.75,
     as_json: JsonOption = False,
 ) -> None:
     """Show shares of the largest, HHI and D₂ of the blocks seen, of the hashrate now, and of the next 144, 1008 and 2016 blocks.

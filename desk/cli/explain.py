@@ -12,7 +12,16 @@ import typer
 from counterpoise.formats import TEXT
 from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS, View
 from desk.cli.console import Console, cell, plain_table
-from desk.cli.options import ChainOption, HeightOption, JsonOption, ViewOption, WindowOption, checked_view
+from desk.cli.options import (
+    HIGHEST,
+    ChainOption,
+    HeightOption,
+    JsonOption,
+    ViewOption,
+    WindowOption,
+    checked_view,
+    number,
+)
 from desk.cli.say import say
 
 if TYPE_CHECKING:
@@ -30,7 +39,8 @@ def explain(
     over: Annotated[str, typer.Option("--over", help="Length of time to look back, such as 24h, 7d or 30d.")] = "7d",
     height: HeightOption = None,
     from_height: Annotated[
-        int | None, typer.Option("--from-height", min=0, help="Last height of the first window, instead of --over.")
+        int | None,
+        number("--from-height", least=0, most=HIGHEST, help="Last height of the first window, instead of --over."),
     ] = None,
     attribution: Annotated[
         str | None,
@@ -39,7 +49,7 @@ def explain(
         ),
     ] = None,
     chain: ChainOption = "bitcoin",
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Pools to show; the rest is one line.")] = 10,
+    limit: Annotated[int, number("--limit", least=1, help="Pools to show; the rest is one line.")] = 10,
     as_json: JsonOption = False,
 ) -> None:
     """Show the change of a metric as parts by pool that sum to it.

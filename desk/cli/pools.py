@@ -15,7 +15,7 @@ from rich.text import Text
 from counterpoise.errors import ConfigError
 from desk.cli.completed_names import pool_names
 from desk.cli.console import Console, cell
-from desk.cli.options import JsonOption
+from desk.cli.options import JsonOption, number
 from desk.cli.say import say
 from desk.cli.whole_file import whole_file
 
@@ -96,7 +96,9 @@ def attribute(
         list[str] | None, typer.Option("--address", help="A payout address; repeat in output order.")
     ] = None,
     label: Annotated[str | None, typer.Option("--label", help="What a file or explorer claims.")] = None,
-    time: Annotated[int | None, typer.Option("--time", help="Header time, unix seconds: applies active days.")] = None,
+    time: Annotated[
+        int | None, number("--time", least=0, help="Header time, unix seconds: applies active days.")
+    ] = None,
     registry: RegistryOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -15,14 +15,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import SystemClock
 from desk.cli.console import Console
-from desk.cli.options import JobJsonOption, finite
+from desk.cli.options import HIGHEST, JobJsonOption, number
 
 if TYPE_CHECKING:
     from ingest.blocks.backfill import ReplayReport
 
 REPLAY_DATASET = "replay"
 
-FromHeight = Annotated[int | None, typer.Option("--from-height", min=0, help="First height.", metavar="N")]
+FromHeight = Annotated[int | None, number("--from-height", least=0, most=HIGHEST, help="First height.")]
 
 
 class Gaps(StrEnum):
@@ -32,7 +32,7 @@ class Gaps(StrEnum):
     UNKNOWN = "unknown"
 
 
-ToHeight = Annotated[int | None, typer.Option("--to-height", min=0, help="Last height.", metavar="N")]
+ToHeight = Annotated[int | None, number("--to-height", least=0, most=HIGHEST, help="Last height.")]
 
 
 def replay(
@@ -44,7 +44,7 @@ def replay(
     ],
     speed: Annotated[
         float,
-        typer.Option("--speed", min=0.0, callback=finite, help="Multiple of real time; 0 is unlimited.", metavar="N"),
+        number("--speed", least=0, help="Multiple of real time; 0 is unlimited."),
     ] = 0.0,
     from_height: FromHeight = None,
     to_height: ToHeight = None,
@@ -159,8 +159,8 @@ def backfill(
     configure_logging(settings.log_format, settings.log_level, service="backfill")
     clock = SystemClock()
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, lambda *_: stop.set())
     console = Console(stderr=True, highlight=False)
     with (
         job_result(as_json) as result,

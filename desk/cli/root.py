@@ -21,7 +21,6 @@ import typer.main
 
 from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.redaction import redact
-from counterpoise.visible import visible
 from desk.cli.lazy_group import CommandEntry, LazyGroup
 from desk.cli.own_packages import require_own_packages
 from desk.cli.say import say
@@ -279,16 +278,19 @@ Exit codes: 0 done, 1 unhealthy or a bug, 2 a wrong setting or argument, 3 no an
 
 
 @contextmanager
-def _visible_mistakes() -> Iterator[None]:
+def _one_line_mistakes() -> Iterator[None]:
+    """A mistake in the arguments, which typer draws as a box of several lines, as one line of ours with the next step."""
     try:
         yield
     except Exception as mistake:
-        said = getattr(
-            mistake, "message", None
-        )  # of typer's own mistakes; which class they share depends on its version
-        if isinstance(said, str):
-            vars(mistake)["message"] = visible(redact(said), keep="\n")
-        raise
+        # Which class they share depends on typer's version. A group without a command shows its help.
+        line = getattr(mistake, "format_message", None)
+        if line is None or type(mistake).__name__ == "NoArgsIsHelpError":
+            raise
+        context = getattr(mistake, "ctx", None)
+        path = context.command_path if context is not None else "counterpoise"
+        said = str(line()).strip().replace("Value error, ", "")
+        raise ConfigError(f"{said}{'' if said.endswith(('.', '?')) else '.'} See `{path} --help`") from None
 
 
 class RootGroup(LazyGroup):
@@ -297,13 +299,13 @@ class RootGroup(LazyGroup):
     entries: ClassVar[dict[str, CommandEntry]] = ENTRIES
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:
-        """As click; a mistake names what was typed, or a file's name that a shell put there, visibly."""
-        with _visible_mistakes():
+        """As click; a mistake is one line."""
+        with _one_line_mistakes():
             return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: Any) -> Any:
         """As click, and as above."""
-        with _visible_mistakes():
+        with _one_line_mistakes():
             return super().invoke(ctx)
 
 

@@ -13,7 +13,7 @@ import typer
 
 from counterpoise.errors import ConfigError
 from desk.cli.alerts import show_rules
-from desk.cli.options import require_finite
+from desk.cli.options import number, require_finite
 from desk.cli.say import say
 
 if TYPE_CHECKING:
@@ -92,10 +92,10 @@ def backtest_rules(
     ] = "",
     simulate: Annotated[
         int,
-        typer.Option(
+        number(
             "--simulate",
-            min=0,
-            max=1000,
+            least=0,
+            most=1000,
             help="Draw the history so many times, and count false alarms (with --blocks).",
         ),
     ] = 0,

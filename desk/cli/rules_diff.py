@@ -13,7 +13,7 @@ from rich.table import Table
 from counterpoise.errors import ConfigError
 from counterpoise.formats import counted, utc_minute
 from desk.cli.console import Console, cell
-from desk.cli.options import JsonOption, finite
+from desk.cli.options import JsonOption, number
 from desk.cli.say import say
 
 if TYPE_CHECKING:
@@ -31,9 +31,7 @@ def diff_rules(
     ] = None,
     days: Annotated[
         float | None,
-        typer.Option(
-            "--days", min=0, callback=finite, help="Only the last days up to the tip; all history if left out."
-        ),
+        number("--days", least=0, help="Only the last days up to the tip; all history if left out."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -6,18 +6,15 @@ import threading
 from contextlib import suppress
 from typing import Annotated
 
-import typer
-
 from counterpoise.errors import ConfigError
+from desk.cli.options import number
 from desk.cli.say import say
 
 PORT = 8099
 
 
 def slack(
-    port: Annotated[
-        int, typer.Option("--port", min=0, max=65_535, help="Loopback port; 0 takes a free one.", metavar="N")
-    ] = PORT,
+    port: Annotated[int, number("--port", least=0, most=65_535, help="Loopback port; 0 takes a free one.")] = PORT,
 ) -> None:
     """Serve a local Slack workspace on loopback until Ctrl-C, and print its page and the settings that send alerts to it.
 

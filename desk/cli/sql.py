@@ -15,6 +15,7 @@ import typer
 from counterpoise.errors import ConfigError, RetryableError
 from desk.cli.completed_names import query_names
 from desk.cli.late_asyncio import put_off_asyncio
+from desk.cli.options import number
 from desk.cli.result_formats import TABLE_ROWS, Format, format_of, write_result
 from desk.cli.say import say
 
@@ -60,8 +61,8 @@ def sql(
     out: Annotated[Path | None, typer.Option("--out", help="Write to this file, atomically.", dir_okay=False)] = None,
     max_rows: Annotated[
         int | None,
-        typer.Option(
-            "--max-rows", min=0, help=f"Largest number of rows; 0: no limit. The default is {TABLE_ROWS} for a table."
+        number(
+            "--max-rows", least=0, help=f"Largest number of rows; 0: no limit. The default is {TABLE_ROWS} for a table."
         ),
     ] = None,
     raw_csv: Annotated[

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from counterpoise.spans import rough_span
 from desk.cli.console import Console
-from desk.cli.options import finite
+from desk.cli.options import number
 from desk.cli.say import say
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Refresh the status until Ctrl-C.")] = False,
     every: Annotated[
         float,
-        typer.Option("--every", min=0.5, max=3600, callback=finite, help="Seconds between refreshes of --watch."),
+        number("--every", least=0.5, most=3600, help="Seconds between refreshes of --watch."),
     ] = 2.0,
 ) -> None:
     """Show whether engines answer and services run, with their lag, their waits and the last block.

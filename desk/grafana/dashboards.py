@@ -12,7 +12,7 @@ from typing import Final
 from counterpoise.contracts.alert_transition import OPEN_STATES
 from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS, VIEWS, WINDOWS_BLOCKS
-from desk.grafana.panels import Dashboard, GrafanaPanel, Json, choice, promql, queried, sql
+from desk.grafana.panels import Dashboard, GrafanaPanel, Json, choice, labelled, promql, queried, sql
 from desk.web.score_names import PREFIX
 
 LINE: Final = 0.75
@@ -132,11 +132,11 @@ _DESK_PANELS: Final = (
     GrafanaPanel(
         "table",
         "Asymmetry now",
-        "Every pair at the tip, with its call and the age of both sides.",
+        "Every pair of the chain at its tip, with its call and the age of both sides.",
         [
             sql(
                 "SELECT series, list_id, chain, view, knowledge, level, gap, regime, l_min, l_max, ai_age_days, mining_age_days "
-                "FROM latest_asymmetry ORDER BY series, list_id, chain, view, knowledge",
+                "FROM latest_asymmetry WHERE chain = '$chain' ORDER BY series, list_id, view, knowledge",
                 table=True,
             )
         ],
@@ -223,9 +223,9 @@ _ALERT_PANELS: Final = (
         "Every transition, newest first, with the SQL that computes its value again.",
         [
             sql(
-                "SELECT event_time, rule_id, state, previous_state, reason, height, value, threshold, summary, alert_id, sequence, "
-                "reproduce_sql FROM alert_events WHERE $__timeFilter(event_time) ORDER BY event_time DESC, alert_id, sequence DESC "
-                "LIMIT 500",
+                "SELECT event_time, rule_id, state, previous_state, reason, chain, height, value, threshold, summary, alert_id, "
+                "sequence, reproduce_sql FROM alert_events WHERE $__timeFilter(event_time) ORDER BY event_time DESC, alert_id, "
+                "sequence DESC LIMIT 500",
                 table=True,
             )
         ],
@@ -263,8 +263,8 @@ _SCORE_PANELS: Final = (
     GrafanaPanel(
         "timeseries",
         "Firing alerts by rule",
-        "Alerts that fire, by rule.",
-        [promql('sum by (rule) (counterpoise_alerts{state="firing"})', "{{rule}}")],
+        "Alerts of the chain that fire, by rule, with those of no chain.",
+        [promql('sum by (rule) (counterpoise_alerts{chain=~"$chain|",state="firing"})', "{{rule}}")],
     ),
 )
 
@@ -369,7 +369,7 @@ DASHBOARDS: Final = (
         "Counterpoise: scores",
         "Scores as the desk exports them to Prometheus.",
         _SCORE_PANELS,
-        (choice("chain", ("bitcoin",), "bitcoin", "Chain"), _VARIABLES[2]),
+        (labelled("chain", "counterpoise_tip_height", "bitcoin", "Chain"), _VARIABLES[2]),
         begins="now-7d",
     ),
     Dashboard("line", "Counterpoise: line", "Health of the services, from Prometheus.", _LINE_PANELS, begins="now-6h"),

@@ -122,6 +122,11 @@ def queried(name: str, statement: str, first: str, label: str) -> Json:
     }
 
 
+def labelled(name: str, metric: str, first: str, label: str) -> Json:
+    """A variable with the values that the label of its name has on a metric of Prometheus."""
+    return queried(name, f"label_values({metric}, {name})", first, label) | {"datasource": PROMETHEUS}
+
+
 @dataclass(frozen=True, slots=True)
 class Dashboard:
     """One dashboard; its file has its name."""

@@ -8,7 +8,7 @@ WITH
         SELECT (chain, attribution_id, view, assumeNotNull(from_height), assumeNotNull(height), value, counts, n, reproduce_sql)
         FROM alert_events
         WHERE height IS NOT NULL AND if({alert:String} = '', state = 'firing', alert_id = {alert:String} AND sequence = {sequence:UInt32})
-        ORDER BY event_time DESC, alert_id, sequence DESC
+        ORDER BY reason = 'restated', event_time DESC, alert_id, sequence DESC
         LIMIT 1
     ) AS step
 SELECT

@@ -134,9 +134,9 @@ def reads_newest(step: Row) -> bool:
 
 
 def shown_step(steps: list[Row]) -> Row:
-    """The last step that fired; where none did, the last step."""
+    """The last step that fired; where none did, the last step. A firing that a reorganisation states again is no new one."""
     fired = [step for step in steps if step["state"] == "firing"]
-    return (fired or steps)[-1]
+    return ([step for step in fired if step["reason"] != "restated"] or fired or steps)[-1]
 
 
 def draw(found: AlertPage, alert_id: str, context: PageContext, form: ActionForm | None = None) -> str:

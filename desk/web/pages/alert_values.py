@@ -129,7 +129,9 @@ def draw_values(found: Values, steps: Sequence[Row], metric: str, subject: str) 
     """The plot with its table; the sentence where there is nothing to plot."""
     if len(found.points) < 2:
         return f'<p class="none-yet">{marks.text_of(found.why or "Only one height has a value around this alert.")}</p>'
-    shown = [step for step in steps if _begins(step) or step["state"] in CLOSING]
+    fired = [step for step in steps if _begins(step)]
+    stated_again = [step for step in fired if step["reason"] == "restated"] if len(fired) > 1 else []
+    shown = [step for step in steps if step not in stated_again and (step in fired or step["state"] in CLOSING)]
     line = next((step["threshold"] for step in reversed(steps) if step["threshold"] is not None), None)
 
     def draw(width: float, name: str) -> str:

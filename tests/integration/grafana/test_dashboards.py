@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.runtime.prometheus import exposition
 from counterpoise.runtime.service_metrics import GAUGES
 from desk.grafana.dashboards import DASHBOARDS, files
@@ -94,7 +96,8 @@ def choices(document: dict[str, Any], ch: ClickHouse) -> Iterator[dict[str, str]
         listed: dict[str, list[str]] = {}
         for variable in queried:
             first = {name: found[0] for name, found in listed.items() if found}
-            rows = ch.query(filled(variable["query"], chosen | first | {"chain": "bitcoin"}))
+            asked = filled(variable["query"], chosen | first | {"chain": "bitcoin"})
+            rows = ch.query(asked) if variable["datasource"] == CLICKHOUSE else []
             listed[variable["name"]] = [str(value) for (value,) in rows] or [variable["current"]["value"]]
         for more in itertools.product(*(found[:2] for found in listed.values())):
             yield chosen | dict(zip(listed, more, strict=True))
@@ -139,6 +142,48 @@ def test_a_query_answers_for_every_choice(
             assert target["format"] == 0
     assert runs
     assert (rows > 0) != (title in EMPTY), rows
+
+
+ALL_CHAINS = {"firing now", "open now", "Steps of alerts by state"}
+"""They count alerts of every chain, on a dashboard without a variable for it."""
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_panel_is_of_the_chosen_chain_or_names_each(sample: ClickHouse, name: str) -> None:
+    """A table or metric with a chain is filtered by the dashboard's variable. Without one, each row or line names its chain."""
+    with_chain = "SELECT DISTINCT table FROM system.columns WHERE database = currentDatabase() AND name = 'chain'"
+    named = {str(table) for (table,) in sample.query(with_chain)}
+    named |= {family.name for family in families(ONE_ROW_EACH) for one in family.samples if "chain" in one.labels}
+    named |= {"counterpoise_published_height", "counterpoise_last_height"}
+    chosen = {variable["name"] for variable in DOCUMENTS[name]["templating"]["list"]}
+    seen = 0
+    for panel in DOCUMENTS[name]["panels"]:
+        for target in panel["targets"]:
+            text = target.get("rawSql") or target["expr"]
+            words = set(re.findall(r"\w+", text))
+            if not words & named:
+                continue
+            seen += 1
+            if "chain" in chosen:
+                assert "$chain" in text, panel["title"]
+            elif panel["title"] not in ALL_CHAINS:
+                assert "chain" in words or "{{chain}}" in target["legendFormat"], panel["title"]
+    assert seen
+
+
+ONE_ROW_EACH = Scores(
+    [
+        dict.fromkeys(SPECS, 0.5)
+        | {"chain": "bitcoin", "view": "raw", "window_blocks": 144, "height": 1, "unknown": 0, "n": 1}
+        | {"time": datetime(2023, 8, 1, tzinfo=UTC)}
+    ],
+    [{"rule_id": "a", "chain": "bitcoin", "state": "firing", "alerts": 1}],
+    [
+        dict.fromkeys(("l_dropped", "l_one_owner", "l_spread", "low", "high", "ai_age_days"), 0.5)
+        | {"series": "s", "list_id": "l", "chain": "bitcoin", "view": "raw", "knowledge": "live", "level": "none"}
+    ],
+)
+"""One row of each kind, for the labels of every family."""
 
 
 def test_a_reader_may_run_every_query(sample: ClickHouse, clickhouse: Any) -> None:

@@ -33,6 +33,7 @@ from counterpoise.windows import VIEWS as WINDOW_VIEWS
 from desk.cli.alert_list import listed
 from desk.entity_dates import read_sensitivity
 from desk.named_queries import named_queries, named_query
+from desk.web.pages.alert_page import shown_step
 from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, POOLS, block, fires_and_clears, pool_of
 from tests.plain_difficulty import difficulty_from_bits
 from tests.plain_economics import SATS_PER_BTC, fee_share, hashprice, subsidy_sats
@@ -558,6 +559,18 @@ def test_alerts_of_one_chain(own_sample: ClickHouse) -> None:
         assert {row["alert_id"] for row in ask(own_sample, name, chain="litecoin")} == {f"{ALERT}b"}, name
 
 
+def test_the_newest_block_is_of_one_chain(own_sample: ClickHouse) -> None:
+    """Heights of two chains mean nothing to each other: without a hash the block is of the chain that is asked for."""
+    [newest] = ask(own_sample, "block_evidence")
+    own_sample.execute(
+        f"INSERT INTO blocks_log SELECT * REPLACE ('litecoin' AS chain, unhex('{'ab' * 32}') AS hash, height + 1000000 AS height) "
+        "FROM blocks_log ORDER BY height DESC LIMIT 1"
+    )
+    assert ask(own_sample, "block_evidence") == [newest]
+    [of_litecoin] = ask(own_sample, "block_evidence", hash="ab" * 32)
+    assert of_litecoin["chain"] == "litecoin", "a hash names its block on whichever chain"
+
+
 def test_a_clear_that_was_undone_moves_no_firing(own_sample: ClickHouse) -> None:
     """The block that cleared it was on a branch that lost: it fires as before, and since before."""
     columns = "event_time, height, value, summary"
@@ -579,6 +592,10 @@ def test_a_clear_that_was_undone_moves_no_firing(own_sample: ClickHouse) -> None
     assert (span["fired_at"], span["fired_height"], span["cleared_at"]) == (*fired[:2], None)
     [one] = listed(AlertStore(own_sample).events.transitions())
     assert one.since == int(fired[0].timestamp()) and one.fired
+    shown = shown_step(ask(own_sample, "alert_steps"))
+    assert tuple(shown[name] for name in columns.split(", ")) == fired
+    [again] = ask(own_sample, "reproduce_alert")
+    assert (again["to_height"], again["recorded_value"]) == fired[1:3]
 
 
 def test_a_day_of_the_share_ends_with_its_last_block(sample: ClickHouse) -> None:

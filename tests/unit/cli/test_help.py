@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
-import typer
 
 from counterpoise.errors import ConfigError
 from desk.cli.lazy_group import load
@@ -41,15 +41,33 @@ OPTIONS_OF_NUMBERS: list[tuple[Any, Any]] = [
     for command in [load(name, ENTRIES[name])]
     for one in (command, *getattr(command, "commands", {}).values())
     for parameter in one.params
-    if parameter.type_descriptor.annotation is float
+    if parameter.type_descriptor.annotation in {int, float}
 ]
 
 
-@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "-1e400"])
 def test_no_option_takes_a_number_that_is_not_finite(value: str) -> None:
-    names = {parameter.name for _, parameter in OPTIONS_OF_NUMBERS}
-    assert names >= {"worse_than", "days", "speed", "line", "every"}
-    for command, parameter in OPTIONS_OF_NUMBERS:
+    of_fractions = [found for found in OPTIONS_OF_NUMBERS if found[1].type_descriptor.annotation is float]
+    assert {parameter.name for _, parameter in of_fractions} >= {"worse_than", "days", "speed", "line", "every"}
+    for command, parameter in of_fractions:
         context = command.make_context(command.name, [], resilient_parsing=True)
-        with pytest.raises((ConfigError, typer.BadParameter), match=r"expected a finite number|Input should be"):
+        with pytest.raises(ConfigError, match=rf"^{parameter.opts[-1]} is -?(nan|inf), expected a finite number"):
             parameter.process_value(context, value)
+
+
+def test_bounds_of_numbers_have_one_wording() -> None:
+    """Typer checks none, so that a number out of its bounds is one line with the option, its value and what is expected."""
+    bounded = 0
+    for command, parameter in OPTIONS_OF_NUMBERS:
+        assert parameter.type_descriptor.parameter_info.min is parameter.type_descriptor.parameter_info.max is None
+        context = command.make_context(command.name, [], resilient_parsing=True)
+        try:
+            parameter.process_value(context, "-1")
+        except ConfigError as error:
+            bounded += 1
+            kind = r"(whole|finite) number (of at least|from) [\d.]+( to \d+)?"
+            assert re.fullmatch(rf"{parameter.opts[-1]} is -1(\.0)?, expected a {kind}", str(error))
+            assert re.search(r"(At least|From) [\d.]+( to \d+)?\.$", parameter.help), parameter.help
+        else:
+            assert parameter.name in {"window", "line", "worse_than"}, parameter.name
+    assert bounded > 15

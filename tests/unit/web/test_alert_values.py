@@ -55,6 +55,20 @@ def points(values: list[float]) -> list[ValuePoint]:
     return [ValuePoint(900_000 + at, AT + timedelta(minutes=10 * at), value) for at, value in enumerate(values)]
 
 
+def test_a_firing_that_is_stated_again_is_no_second_one() -> None:
+    """A reorganisation undid its clear: the alert fires as before, and since before."""
+    steps = [
+        step("firing", 2, previous_state="pending", reason="observed"),
+        step("resolved", 6, previous_state="firing", reason="observed"),
+        step("retracted", 7, previous_state="resolved", reason="reorg"),
+        step("firing", 7, previous_state="retracted", reason="restated", value=1.0),
+    ]
+    assert alert_page.shown_step(steps) == steps[0]
+    assert alert_page.shown_step(steps[3:]) == steps[3], "its only firing"
+    drawn = draw_values(Values(points([2_400.0] * 9)), steps, "hhi_10000", "HHI")
+    assert drawn.count(">fired<") == drawn.count(">cleared<") > 0
+
+
 def step(state: str, after: int, **more: Any) -> dict[str, Any]:
     return STEP | {"state": state, "event_time": AT + timedelta(minutes=10 * after), "threshold": 2_500.0, **more}
 
