@@ -1,6 +1,6 @@
 """What follows from a file that somebody wrote: SQL and the table of metrics from the metric specs, the views of detectors from
-their tracks, the grants of `sql/recipes/services.sql` from the tables, docs/settings.md, docs/rules.schema.json, docs/schemas, the
-topics of docs/topics.md, the signals of docs/rules.md, and the dashboards of deploy/grafana.
+their tracks, the grants of `sql/recipes/services.sql` from the tables, docs/settings.md, variable_names.txt, docs/rules.schema.json,
+docs/schemas, the topics of docs/topics.md, the signals of docs/rules.md, and the dashboards of deploy/grafana.
 
 `make generate` writes it, with the pages that need more than the kernel (`scripts/generate.py`).
 """
@@ -25,7 +25,8 @@ from counterpoise.metrics.spec import MetricSpec
 from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.runtime.service_metrics import GAUGES, LATENCIES
 from desk.grafana.dashboards import files as files_of_grafana
-from desk.settings_reference import reference
+from desk.settings_reference import reference, variable_names
+from desk.strange_variables import NAMES
 
 DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
 GRAFANA: Final = DOCS.parent / "deploy" / "grafana" / "dashboards"
@@ -111,6 +112,7 @@ def generated() -> dict[Path, str]:
             with_part(runbook.read_text(encoding="utf-8"), "gauges", gauges_table()), "steps", steps_table()
         ),
         DOCS / "settings.md": reference(),
+        NAMES: variable_names(),
         DOCS / "rules.schema.json": schema_text(),
         topics: with_part(topics.read_text(encoding="utf-8"), "topics", topic_schemas.topics_table()),
         **{DOCS / "schemas" / f"{topic.name}.schema.json": topic_schemas.schema_text(topic) for topic in TOPICS},

@@ -1,4 +1,4 @@
-"""docs/settings.md, made from the settings themselves by `make generate`."""
+"""docs/settings.md and the names of all variables, made from the settings themselves by `make generate`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ from pydantic.fields import FieldInfo
 
 from counterpoise.settings.model import Settings
 from counterpoise.settings.section import SettingsSection
-
-PREFIX = "COUNTERPOISE_"
-ANY_NAME = "NAME"
-"""Stands for a name of your choice in the name of a variable."""
+from desk.strange_variables import ANY_NAME, PREFIX
 
 HEAD = """# Settings
 
@@ -43,6 +40,11 @@ def variables() -> frozenset[str]:
         above = PREFIX + path.upper().replace(".", "__")
         found |= {f"{above}__{name.upper()}" for name in section.model_fields}
     return frozenset(found)
+
+
+def variable_names() -> str:
+    """`desk/variable_names.txt`: these names, a line each."""
+    return "".join(f"{name}\n" for name in sorted(variables()))
 
 
 def _sections(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, type[SettingsSection]]]:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from difflib import SequenceMatcher, get_close_matches
+from pathlib import Path
 from typing import Final
 
-from desk.settings_reference import ANY_NAME, PREFIX, variables
+PREFIX: Final = "COUNTERPOISE_"
+ANY_NAME: Final = "NAME"
+"""Stands for a name of your choice in the name of a variable."""
+NAMES: Final = Path(__file__).with_name("variable_names.txt")
+"""The name of every variable that is read. `make generate` writes it: the settings themselves take half of a small command's time."""
 
 _TESTS: Final = (f"{PREFIX}TEST_", f"{PREFIX}CRASH_POINT")
 
@@ -17,7 +22,7 @@ _ALIKE: Final = 0.8
 
 def strange_variables(names: Iterable[str]) -> list[str]:
     """Those of `names` that begin like a setting and are none, sorted; also those whose beginning is misspelt. Either case counts."""
-    known = variables()
+    known = _known()
     named = [
         re.compile(re.escape(name).replace(f"__{ANY_NAME}__", "__[A-Za-z0-9_-]+?__"))
         for name in known
@@ -33,6 +38,10 @@ def strange_variables(names: Iterable[str]) -> list[str]:
     )
 
 
+def _known() -> list[str]:
+    return NAMES.read_text(encoding="ascii").split()
+
+
 def _is_ours(name: str, known: Iterable[str]) -> bool:
     if name.startswith(PREFIX):
         return True
@@ -42,7 +51,7 @@ def _is_ours(name: str, known: Iterable[str]) -> bool:
 
 def describe(strange: Iterable[str]) -> str:
     """The names in one line, each with the setting that is spelt most alike."""
-    known = sorted(variables())
+    known = _known()
     parts = []
     for name in strange:
         near = get_close_matches(name.upper(), known, 1)

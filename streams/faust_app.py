@@ -22,7 +22,7 @@ from counterpoise.kafka.token_file import TokenFile
 from counterpoise.runtime.private_files import private_folder
 from counterpoise.settings.endpoints import KafkaTarget
 from counterpoise.settings.model import Settings
-from streams.intake.transport import FAUST_LOG, NoTables, PromptTransport
+from streams.intake.transport import FAUST_LOG, NoHttpClient, NoTables, PromptTransport
 from streams.intake.waiting_stream import WaitingStream
 
 FETCH_BYTES: Final = 1 << 20
@@ -66,6 +66,7 @@ def create_app(settings: Settings, target: KafkaTarget, before_commit: Callable[
         broker_credentials=faust_credentials(security_arguments(target)),
         store="memory://",
         TableManager=NoTables,
+        HttpClient=NoHttpClient,
         Stream=WaitingStream,
         # Nothing is kept there, but Faust makes it, by default where it was started.
         datadir=str(private_folder(settings.run_dir / "faust")),

@@ -15,7 +15,6 @@ from alerts.signals.window_counts import WindowCounts
 from counterpoise.chain.chain_registry import BITCOIN, CHAINS
 from counterpoise.formats import utc_day, utc_minute
 from counterpoise.metrics.counts import ratio
-from counterpoise.plots.chart_png import LineChart, line_chart_png
 from counterpoise.spans import DAY_SECONDS
 
 DAYS: Final = 30
@@ -40,6 +39,8 @@ def blocks_of(chain: str) -> int:
 
 def picture_of(rule: HeightRule, series: WindowCounts) -> Picture | None:
     """The picture of a series that ends where the alert fired; None where fewer than two heights have a value."""
+    from counterpoise.plots.chart_png import LineChart, line_chart_png  # noqa: PLC0415 - Pillow, for pictures only
+
     first = max(rule.lookback_blocks, len(series) - blocks_of(rule.chain) - 1)
     if len(series) - first < 2:
         return None

@@ -58,13 +58,16 @@ def run(
     desk read the rules file again.
     """
     from counterpoise.settings.model import Settings
-    from desk.supervise.health import configured_services
 
     settings = Settings.load()
     if child:
         run_child(str(service), settings)
+    elif service is What.ALL:
+        from desk.supervise.health import configured_services
+
+        supervise(list(configured_services(settings)), settings)
     else:
-        supervise(list(configured_services(settings)) if service is What.ALL else [str(service)], settings)
+        supervise([str(service)], settings)
 
 
 def supervise(names: list[str], settings: Settings) -> None:

@@ -14,7 +14,6 @@ import typer
 
 from counterpoise.errors import ConfigError, RetryableError
 from desk.cli.completed_names import query_names
-from desk.cli.late_asyncio import put_off_asyncio
 from desk.cli.options import number
 from desk.cli.result_formats import TABLE_ROWS, Format, format_of, write_result
 from desk.cli.say import say
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from clickhouse_driver import errors as driver
 
     from counterpoise.clickhouse.sent_table import SentTable
-
-put_off_asyncio()  # before the settings are imported
 
 
 def sql(

@@ -23,8 +23,7 @@ from counterpoise.runtime.clock import Clock, SystemClock
 from counterpoise.runtime.probe import Probe, Verdict
 from counterpoise.settings.endpoints import EmbeddedEndpoints, clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
-from desk.settings_reference import PREFIX
-from desk.strange_variables import describe, strange_variables
+from desk.strange_variables import PREFIX, describe, strange_variables
 from engines.kafka import broker_binary
 from engines.ports import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_PORT, HOST, KAFKA_PORT
 from engines.stack import data_dir, records
