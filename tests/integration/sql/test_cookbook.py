@@ -1,18 +1,53 @@
-"""docs/sql.md: its SQL runs, its commands exist, and it names every query."""
+"""SQL that a page shows runs: code blocks of SQL, and what commands give to `counterpoise sql`. docs/sql.md names every query."""
 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from counterpoise.clickhouse.client import ClickHouse
 from desk.named_queries import named_queries
 from tests.integration.sql.sample import CURRENT
+from tests.shown_commands import all_shown
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "sql.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
+DOCS: Final = Path(__file__).resolve().parents[3] / "docs"
+PAGE: Final = (DOCS / "sql.md").read_text(encoding="utf-8")
+BLOCKS: Final = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
+BLOCKS_ELSEWHERE: Final = [
+    (page.name, statement)
+    for page in sorted(DOCS.glob("*.md"))
+    if page.name != "sql.md"
+    for block in re.findall(r"```sql\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    for statement in block.split(";\n")
+    if statement.strip()
+]
+
+
+def shown_sql() -> list[tuple[str, str, dict[str, str]]]:
+    """(place, SQL, parameters) of each whole `counterpoise sql` of the pages and help texts; files of the reader's left out."""
+    found = []
+    for shown in all_shown():
+        words = shown.arguments
+        if "sql" not in words[:3] or not {"--with", "--show", "--list"}.isdisjoint(words) or "SELECT 1" in words:
+            continue
+        rest = words[words.index("sql") + 1 :]
+        options = dict(pairwise(rest))
+        given = dict(
+            value.split("=", 1) for option, value in pairwise(rest) if option == "--param" and "…" not in value
+        )
+        if (name := options.get("--name")) in named_queries():
+            query = named_queries()[str(name)]
+            found.append((shown.place, query.sql, query.bind(given)))
+        elif rest and rest[0].startswith("SELECT") and "…" not in rest[0]:
+            found.append((shown.place, rest[0], given))
+    return found
+
+
+SHOWN_SQL: Final = shown_sql()
 
 
 def test_every_named_query_is_on_the_page() -> None:
@@ -26,9 +61,14 @@ def test_its_sql_runs(sample: ClickHouse, place: int) -> None:
     assert rows or "epoch-ai-compute-owners" in BLOCKS[place]  # the sample has the mining side only
 
 
-def test_its_named_commands_take_the_parameters_that_it_gives() -> None:
-    calls = re.findall(r"--name (\w+)((?: --param \w+=\S+)*)", PAGE)
-    assert len(calls) >= 4
-    for name, parameters in calls:
-        known = {parameter.name for parameter in named_queries()[name].parameters}
-        assert set(re.findall(r"--param (\w+)=", parameters)) <= known, name
+def test_sql_of_other_pages_runs(sample: ClickHouse) -> None:
+    assert {"risk.md", "clients.md"} <= {page for page, _ in BLOCKS_ELSEWHERE}
+    for _, statement in BLOCKS_ELSEWHERE:
+        sample.execute(statement)
+
+
+def test_commands_that_query_run(sample: ClickHouse) -> None:
+    assert len(SHOWN_SQL) > 40
+    assert any(place.startswith("README.md") for place, _, _ in SHOWN_SQL)
+    for _, sql, values in SHOWN_SQL:
+        sample.query(sql, values)
