@@ -6,7 +6,7 @@ comes from outside is escaped (&, <, >), so that no pool's name can mention a ch
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -27,6 +27,11 @@ MAX_HEADER_CHARACTERS: Final = 150
 MAX_TEXT_CHARACTERS: Final = 4_000
 FINAL_CONFIRMATIONS: Final = 6
 MAX_DIGEST_LINES: Final = 40
+MAX_PAGES: Final = 4
+"""Sections of a list."""
+MAX_LINE_CHARACTERS: Final = 1_200
+MAX_FURTHER_CHARACTERS: Final = 100
+"""Room for the line below a list."""
 WEEK_SECONDS: Final = 7 * DAY_SECONDS
 
 _MARK: Final[dict[AlertState, str]] = {
@@ -198,16 +203,19 @@ def start_message(
     """
     head = f"Counterpoise watches {dataset} from height {height} ({at} UTC)"
     values = [f"• {escape(title)}: {escape(value)}" for title, value in readings]
-    if others:
-        values.append(f"• {others} more, on silence, errors and the AI side: `counterpoise alerts rules`")
+
+    def further_rules(left: int) -> str:
+        kinds = "" if left else ", on silence, errors and the AI side"
+        return f"• {left + others} more{kinds}: `counterpoise alerts rules`" if left + others else ""
+
     alerts = [
         f"• *{found.state}* since {utc_minute(found.event_time)} UTC: {escape(found.summary)}" for found in open_alerts
     ] or ["• none"]
     blocks = [
         header("State at start"),
         section(escape(head) + ". What happened before is recorded, not posted."),
-        section("*Rules*\n" + "\n".join(values)),
-        section("*Open alerts*\n" + "\n".join(alerts)),
+        *_pages(["*Rules*", *values], further_rules),
+        *_pages(["*Open alerts*", *alerts], lambda left: f"• {left} more: `counterpoise alerts list`" if left else ""),
     ]
     firing = sum(found.state == "firing" for found in open_alerts)
     counts = f"{firing} firing, {len(open_alerts) - firing} pending or possible"
@@ -225,12 +233,14 @@ def digest_message(episodes: Sequence[tuple[str, AlertTransition, AlertTransitio
         f"(`counterpoise alerts show {fired.alert_id}`)"
         for title, fired, ended in episodes[:MAX_DIGEST_LINES]
     ]
-    if len(episodes) > MAX_DIGEST_LINES:
-        lines.append(f"• {len(episodes) - MAX_DIGEST_LINES} more: `counterpoise alerts list --all`")
-    pages = [lines[at : at + 10] for at in range(0, len(lines), 10)]
+    unlisted = len(episodes) - len(lines)
+
+    def further(left: int) -> str:
+        return f"• {left + unlisted} more: `counterpoise alerts list --all`" if left + unlisted else ""
+
     blocks = [
         header(f"⚪ {head}"),
-        *(section("\n".join(page)) for page in pages),
+        *_pages(lines, further),
         _context(f"dataset {escape(dataset)}"),
     ]
     text = cut(f"{head}: " + "; ".join(escape(title) for title, _, _ in episodes), MAX_TEXT_CHARACTERS)
@@ -401,6 +411,22 @@ def header(text: str) -> dict[str, Any]:
 
 def section(text: str) -> dict[str, Any]:
     return {"type": "section", "text": _mrkdwn(text, MAX_SECTION_CHARACTERS)}
+
+
+def _pages(lines: Sequence[str], further: Callable[[int], str]) -> list[dict[str, Any]]:
+    """Whole lines in as many sections as they need, `MAX_PAGES` at most, and below them what `further` has of the number left out."""
+    pages: list[list[str]] = [[]]
+    shown = 0
+    for line in (cut(line, MAX_LINE_CHARACTERS) for line in lines):
+        if sum(len(one) + 1 for one in pages[-1]) + len(line) > MAX_SECTION_CHARACTERS - MAX_FURTHER_CHARACTERS:
+            if len(pages) == MAX_PAGES:
+                break
+            pages.append([])
+        pages[-1].append(line)
+        shown += 1
+    last = further(len(lines) - shown)
+    pages[-1] += [last] if last else []
+    return [section("\n".join(page)) for page in pages]
 
 
 def _fields(facts: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from alerts.outbox.render import (
     confirmation,
     console_line,
     cut,
+    digest_message,
     escape,
     reminder_message,
     start_message,
@@ -183,6 +184,24 @@ def test_the_state_at_start_lists_rules_and_what_is_open() -> None:
     assert "• 8 more, on silence, errors and the AI side" in text_of(message)
     assert "*firing* since 2022-10-29 12:04 UTC" in text_of(message)
     assert "• none" in text_of(start_message([], [], others=0, dataset="main", height=1, at=""))
+
+
+@pytest.mark.parametrize("count", [1, 30, 300])
+@pytest.mark.parametrize("title", ["Four largest pools", "A & B <c> " * 12])
+def test_a_list_has_whole_lines_and_counts_those_it_leaves_out(count: int, title: str) -> None:
+    """The state at start put all rules into one section, and was cut in the middle of a line after 3,000 characters."""
+    alert = a_transition()
+    digest = digest_message([(title, alert, alert)] * count, "main")
+    start = start_message(
+        [(title, "75.2 % (a condition)")] * count, [alert] * count, others=0, dataset="main", height=1, at="now"
+    )
+    for message, lists in ((digest, 1), (start, 2)):
+        assert len(message.blocks) <= 50
+        sections = [block["text"]["text"] for block in message.blocks if block["type"] == "section"]
+        lines = [line for one in sections for line in one.split("\n") if line.startswith("• ")]
+        assert not any("…" in line for line in lines)
+        more = [line for line in lines if " more: `counterpoise " in line]
+        assert len(lines) - len(more) + sum(int(line.split()[1]) for line in more) == lists * count
 
 
 def test_a_reminder_gives_the_value_as_it_is_now() -> None:
