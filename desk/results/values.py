@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import math
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 from desk.results.type_names import TypeName
+
+_NO_TYPE = TypeName("")
 
 
 def text_of_bytes(value: bytes) -> str:
@@ -21,7 +24,8 @@ def text_of_bytes(value: bytes) -> str:
 def json_value(kind: TypeName, value: Any) -> Any:
     """What stands for `value` in JSON: numbers as numbers, times as ISO 8601 with Z, a named tuple as an object.
 
-    NaN and infinity have no JSON and become null, as NULL does. FixedString, which holds hashes, is hexadecimal.
+    NaN and infinity have no JSON and become null, as NULL does. FixedString, which holds hashes, is hexadecimal. Values of a type
+    whose parts have no named types (JSON, Point) are written by their form.
     """
     kind = kind.bare
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
@@ -33,6 +37,12 @@ def json_value(kind: TypeName, value: Any) -> Any:
         return dict(zip(kind.labels, items, strict=True)) if kind.labels else items
     if kind.name == "Map":
         return {str(json_value(kind.inner[0], key)): json_value(kind.inner[1], item) for key, item in value.items()}
+    if isinstance(value, dict):
+        return {str(key): json_value(_NO_TYPE, item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_value(_NO_TYPE, item) for item in value]
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     if isinstance(value, bytes):
         return value.hex() if kind.name == "FixedString" else text_of_bytes(value)
     if isinstance(value, datetime):

@@ -72,11 +72,11 @@ def heights_of_range(series: SeriesRequest) -> BoundSql:
     """
     sql = f"""SELECT min(from_height), max(to_height)
 FROM concentration_daily
-WHERE {_KEYS} AND metric = {{metric:String}} AND day >= {{start:Date}} AND day <= {{end:Date}}
+WHERE {_KEYS} AND metric IN {{metrics:Array(String)}} AND day >= {{start:Date}} AND day <= {{end:Date}}
 HAVING count() > 0"""  # noqa: S608 - constant names
     end = min(series.end or LATEST, series.as_of or LATEST)
     days = {"start": (series.start or EARLIEST).date().isoformat(), "end": end.date().isoformat()}
-    return BoundSql(sql, {**series.keys, "metric": series.metrics[0], **days})
+    return BoundSql(sql, {**series.keys, "metrics": list(series.metrics), **days})
 
 
 def by_block(series: SeriesRequest, low: int, high: int, limit: int) -> BoundSql:
@@ -113,10 +113,14 @@ LIMIT {{limit:UInt32}}"""  # noqa: S608 - names of the specs only
 
 
 def by_day(series: SeriesRequest, after: int | None, limit: int) -> BoundSql:
-    """One row per UTC day: the values at its highest block, from the daily table. `after`: days since 1970 of the last row."""
+    """One row per UTC day: the values at its highest block, from the daily table. `after`: days since 1970 of the last row.
+
+    A metric that an upgrade brought is undefined on the days that were stored before it.
+    """
     values = {f"metric{place}": SPECS[name].name for place, name in enumerate(series.metrics)}
     columns = ", ".join(
-        f"anyIf(c.last, c.metric = {{{parameter}:String}}) AS {name}" for parameter, name in values.items()
+        f"ifNull(anyOrNullIf(c.last, c.metric = {{{parameter}:String}}), nan) AS {name}"
+        for parameter, name in values.items()
     )
     sql = f"""SELECT c.day AS time, max(c.to_height) AS height, {columns}
 FROM concentration_daily AS c

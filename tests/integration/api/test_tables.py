@@ -12,10 +12,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.metrics.specs.metric_registry import SPECS
+from desk.web.api.api_app import build_api
 from desk.web.api.api_endpoints import ENDPOINTS
+from desk.web.api.reader import Reader
+from tests.engines import ClickHouseServer
+from tests.integration.api.conftest import served
+from tests.integration.sql.conftest import new_sample
 from tests.integration.sql.sample import ALERT, FIRST, LAST
+from tests.waiting import PATIENCE_SECONDS
 
 
 def rows(api: httpx.Client, path: str, **given: object) -> list[dict[str, Any]]:
@@ -81,6 +87,28 @@ def test_a_day_that_was_not_over_is_not_known(api: httpx.Client) -> None:
     assert [row["time"] for row in rows(api, "timeseries", window=144, as_of=days[1])] == days[:1]
     assert [row["time"] for row in rows(api, "timeseries", window=144, as_of=f"{days[1]}T23:59:59Z")] == days[:1]
     assert [row["time"] for row in rows(api, "timeseries", window=144, start=f"{days[0]}T00:00:01Z")] == days[1:]
+
+
+def test_a_metric_of_an_upgrade_is_undefined_on_the_days_before_it(clickhouse: ClickHouseServer) -> None:
+    """`counterpoise rescore` stores it for them. Until then it is no zero, and hides no other metric."""
+    with new_sample(clickhouse) as ch:
+        reader = Reader(lambda: connect(clickhouse.reader_target, ch.database))
+        with served(build_api(reader, dataset=ch.database, dataset_kind="simulated")) as url:
+            api = httpx.Client(base_url=url, trust_env=False, timeout=PATIENCE_SECONDS)
+            asked = [
+                {"metrics": names, "window": 144, "frequency": frequency}
+                for frequency in ("block", "hour", "day")
+                for names in ("hhi,top4_share", "top4_share,hhi")
+            ]
+            before = [rows(api, "timeseries", **one) for one in asked]
+            ch.execute(
+                "ALTER TABLE concentration_daily_log DELETE WHERE metric = 'hhi'", settings={"mutations_sync": 2}
+            )
+            after = [rows(api, "timeseries", **one) for one in asked]
+            api.close()
+        reader.close()
+    assert after[:4] == before[:4] and all(before)
+    assert after[4:] == [[{**row, "hhi": None} for row in days] for days in before[4:]]
 
 
 @pytest.mark.parametrize("limit", [1, 7, 100])

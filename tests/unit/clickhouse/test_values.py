@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -45,6 +46,9 @@ def test_types_are_taken_apart() -> None:
         ("Array(Tuple(pool String, blocks UInt16))", [("foundry-usa", 5)], [{"pool": "foundry-usa", "blocks": 5}]),
         ("Tuple(UInt8, String)", (1, "a"), [1, "a"]),
         ("Map(String, UInt8)", {"a": 1}, {"a": 1}),
+        ("JSON", {"a": [1, None, {"b": float("nan")}]}, {"a": [1, None, {"b": None}]}),
+        ("Ring", [(1.0, 2.0)], [[1.0, 2.0]]),
+        ("Decimal(38, 20)", Decimal("-1E-20"), "-0.00000000000000000001"),
     ],
 )
 def test_json(spec: str, value: Any, expected: Any) -> None:
