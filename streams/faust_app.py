@@ -38,7 +38,7 @@ class StreamsApp(faust.App):  # type: ignore[misc]
     """A Faust app whose consumer fetches promptly."""
 
     logger = FAUST_LOG
-    fetch_max_wait_ms: int = 20
+    fetch_max_wait_ms: int
     before_commit: Callable[[], Awaitable[None]]
     """Awaited before offsets are committed, in the consumer's own thread and loop."""
 

@@ -21,9 +21,6 @@ from testkit.ports import reserved_port
 from tests.template import forget_template
 from tests.waiting import PATIENCE_SECONDS
 
-FETCH_MAX_WAIT_MS = 100
-"""At the default of 20 each idle consumer keeps the embedded broker at a tenth of a core, and itself at a twelfth."""
-
 
 class RunningKafka(Protocol):
     """A broker of either kind. After `restart` the embedded one is empty; Apache Kafka has kept everything."""
@@ -136,7 +133,7 @@ def settings_for(kafka: RunningKafka, clickhouse: ClickHouseServer, state_dir: P
         **{
             "dataset": f"t_{secrets.token_hex(6)}",
             "state_dir": state_dir,
-            "kafka": {"bootstrap_servers": kafka.bootstrap, "fetch_max_wait_ms": FETCH_MAX_WAIT_MS},
+            "kafka": {"bootstrap_servers": kafka.bootstrap},
             "clickhouse": {"host": "127.0.0.1", "port": clickhouse.port, "password_file": clickhouse.password_file},
         }
         | more
@@ -150,7 +147,6 @@ def as_environment(settings: Settings) -> dict[str, str]:
         "COUNTERPOISE_DATASET_KIND": settings.dataset_kind,
         "COUNTERPOISE_STATE_DIR": str(settings.state_dir),
         "COUNTERPOISE_KAFKA__BOOTSTRAP_SERVERS": str(settings.kafka.bootstrap_servers),
-        "COUNTERPOISE_KAFKA__FETCH_MAX_WAIT_MS": str(settings.kafka.fetch_max_wait_ms),
         "COUNTERPOISE_CLICKHOUSE__HOST": str(settings.clickhouse.host),
         "COUNTERPOISE_CLICKHOUSE__PORT": str(settings.clickhouse.port),
         "COUNTERPOISE_CLICKHOUSE__PASSWORD_FILE": str(settings.clickhouse.password_file),

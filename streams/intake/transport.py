@@ -1,8 +1,7 @@
 """Faust's Kafka transport with a fetch wait of our own, little that is fetched ahead, a check before each commit, a take-over that
 may last, and a stop that leaves the group.
 
-Faust hard-codes `fetch_max_wait_ms=1500`; a broker that waits a part of that on a quiet topic delays the only block of ten minutes by
-up to a second. The wait cannot be set from outside, so the worker's consumer gets it before it starts.
+Faust hard-codes `fetch_max_wait_ms=1500`. The wait cannot be set from outside, so the worker's consumer gets it before it starts.
 
 Faust buffers thousands of messages of a topic, and one may have a megabyte. Here a topic is fetched while little of it waits, so that
 a backlog stays in Kafka and the memory does not grow with it.

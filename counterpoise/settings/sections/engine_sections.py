@@ -58,8 +58,8 @@ class KafkaSettings(SettingsSection):
     """Time between two heartbeats: at most a third of the session timeout."""
     rebalance_timeout_seconds: Seconds = 30.0
     """Longest time that a rebalance waits for members."""
-    fetch_max_wait_ms: Annotated[int, Field(ge=1, le=5_000)] = 20
-    """Longest time that a broker delays a fetch on a quiet topic. It is the lower bound of latency."""
+    fetch_max_wait_ms: Annotated[int, Field(ge=1, le=5_000)] = 500
+    """Longest time that a fetch waits at the broker while no message comes. A message ends the wait."""
 
 
 class ClickHouseSettings(SettingsSection):

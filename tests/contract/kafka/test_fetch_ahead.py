@@ -20,7 +20,7 @@ from streams.faust_app import FETCH_BYTES, POLL_MESSAGES, StreamsApp, create_app
 from streams.intake.batches import add_batch_agent
 from streams.intake.dead_letter import RawMessage
 from streams.intake.transport import MAX_WAITING_BYTES
-from tests.engines import FETCH_MAX_WAIT_MS, RunningKafka
+from tests.engines import RunningKafka
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
 pytestmark = pytest.mark.kafka
@@ -37,7 +37,7 @@ def settings(kafka: RunningKafka, tmp_path: Path) -> Iterator[Settings]:
     made = Settings.load(
         dataset=f"t_{secrets.token_hex(6)}",
         state_dir=tmp_path,
-        kafka={"bootstrap_servers": kafka.bootstrap, "fetch_max_wait_ms": FETCH_MAX_WAIT_MS},
+        kafka={"bootstrap_servers": kafka.bootstrap},
     )
     ensure_topics(kafka_target(made), made.dataset)
     _send(made)

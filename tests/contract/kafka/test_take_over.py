@@ -17,7 +17,7 @@ from counterpoise.kafka.topic_setup import delete_topics, ensure_topics
 from counterpoise.settings.endpoints import kafka_target
 from counterpoise.settings.model import Settings
 from streams.faust_app import StreamsApp, create_app, raw_topic
-from tests.engines import FETCH_MAX_WAIT_MS, RunningKafka
+from tests.engines import RunningKafka
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
 pytestmark = pytest.mark.kafka
@@ -33,7 +33,6 @@ def settings(kafka: RunningKafka, tmp_path: Path) -> Iterator[Settings]:
         state_dir=tmp_path,
         kafka={
             "bootstrap_servers": kafka.bootstrap,
-            "fetch_max_wait_ms": FETCH_MAX_WAIT_MS,
             "session_timeout_seconds": SESSION_SECONDS,
             "heartbeat_interval_seconds": 0.3,
             "rebalance_timeout_seconds": 4 * SESSION_SECONDS,

@@ -24,7 +24,7 @@ from counterpoise.errors import RetryableError
 from counterpoise.kafka.topic_setup import ensure_topics
 from counterpoise.runtime.service_status import read_status
 from testkit.slack_server import CHANNEL, TOKEN, SlackServer
-from tests.engines import FETCH_MAX_WAIT_MS, ClickHouseServer, RunningKafka, kafka_engine
+from tests.engines import ClickHouseServer, RunningKafka, kafka_engine
 from tests.first_rules import first_rules
 from tests.forked import ForkedProcess, run_forked, start_forked
 from tests.runbook import status_text
@@ -164,7 +164,6 @@ class Line:
             "COUNTERPOISE_KAFKA__SESSION_TIMEOUT_SECONDS": str(SESSION_SECONDS),
             "COUNTERPOISE_KAFKA__HEARTBEAT_INTERVAL_SECONDS": "0.5",
             "COUNTERPOISE_KAFKA__REBALANCE_TIMEOUT_SECONDS": str(2 * SESSION_SECONDS),
-            "COUNTERPOISE_KAFKA__FETCH_MAX_WAIT_MS": str(FETCH_MAX_WAIT_MS),
             "COUNTERPOISE_CLICKHOUSE__HOST": "127.0.0.1",
             "COUNTERPOISE_CLICKHOUSE__PORT": str(self.clickhouse.port),
             "COUNTERPOISE_CLICKHOUSE__PASSWORD_FILE": str(self.clickhouse.password_file),

@@ -30,7 +30,7 @@ from counterpoise.kafka.clients import make_admin, make_producer
 from counterpoise.kafka.lag import group_id
 from counterpoise.kafka.topic_setup import ensure_topics
 from counterpoise.settings.endpoints import ClickHouseTarget
-from tests.engines import FETCH_MAX_WAIT_MS, ClickHouseServer, RunningKafka, kafka_engine
+from tests.engines import ClickHouseServer, RunningKafka, kafka_engine
 from tests.forked import ForkedProcess, start_forked
 from tests.template import make_database
 from tests.waiting import PATIENCE_SECONDS, wait_for
@@ -45,7 +45,6 @@ QUICK_GROUP = {
     "COUNTERPOISE_KAFKA__SESSION_TIMEOUT_SECONDS": str(SESSION_SECONDS),
     "COUNTERPOISE_KAFKA__HEARTBEAT_INTERVAL_SECONDS": "0.5",
     "COUNTERPOISE_KAFKA__REBALANCE_TIMEOUT_SECONDS": "6",
-    "COUNTERPOISE_KAFKA__FETCH_MAX_WAIT_MS": str(FETCH_MAX_WAIT_MS),
 }
 
 LONG_SESSION = {"COUNTERPOISE_KAFKA__SESSION_TIMEOUT_SECONDS": "60"}
