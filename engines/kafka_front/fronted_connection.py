@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from engines.kafka_front.appends import Appends
 from engines.kafka_front.fetch_requests import (
@@ -19,6 +21,9 @@ from engines.kafka_front.fetch_requests import (
     read_fetch,
     read_produce,
 )
+
+LONGEST_REQUEST: Final = 100 * 1024 * 1024
+"""In bytes, as `socket.request.max.bytes` of Apache Kafka. What claims more is no client of Kafka, and its connection is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class FrontedConnection:
                 one.shutdown(socket.SHUT_RDWR)
 
     def _pass_requests(self) -> None:
-        while (request := _read_frame(self._client)) is not None:
+        while (request := _read_frame(self._client, LONGEST_REQUEST)) is not None:
             key = int.from_bytes(request[:2], "big", signed=True)
             if key == FETCH:
                 request = self._waited_for(request)
@@ -84,7 +89,7 @@ class FrontedConnection:
             _write_frame(self._broker, request)
 
     def _pass_answers(self) -> None:
-        while (answer := _read_frame(self._broker)) is not None:
+        while (answer := _read_frame(self._broker, sys.maxsize)) is not None:
             request = self._under_way.pop(bytes(answer[:4]), None)
             if isinstance(request, _Written):
                 self._appends.note(request.partitions)
@@ -125,10 +130,11 @@ class FrontedConnection:
             self._waker.send(b"!")
 
 
-def _read_frame(connection: socket.socket) -> bytearray | None:
-    """What stands after a length; None at the end of the connection."""
+def _read_frame(connection: socket.socket, longest: int) -> bytearray | None:
+    """What stands after a length; None at the end of the connection, or where the length is out of range."""
     head = _read_exactly(connection, 4)
-    return head and _read_exactly(connection, int.from_bytes(head, "big"))
+    length = -1 if head is None else int.from_bytes(head, "big", signed=True)
+    return _read_exactly(connection, length) if 0 <= length <= longest else None
 
 
 def _read_exactly(connection: socket.socket, count: int) -> bytearray | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import struct
@@ -112,6 +113,13 @@ def test_a_topic_that_is_deleted_ends_the_wait(
     admin.delete_topics(list(topics))
     admin.close()
     answer(connection)
+
+
+@pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00", b"\xff\xff\xff\xff"])
+def test_who_does_not_speak_kafka_is_sent_away(connection: socket.socket, said: bytes) -> None:
+    connection.sendall(said)
+    with contextlib.suppress(ConnectionResetError):
+        assert connection.recv(1) == b""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
