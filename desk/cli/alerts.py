@@ -130,7 +130,7 @@ def show_alert(
     shown = next((row for row in rows if row.state in ANNOUNCING_STATES and row.evidence.sql), rows[-1]).evidence
     if shown.sql:
         command = sql_command(shown.sql, shown.chain)
-        Console().print(f"\n{command}", highlight=False, markup=False, emoji=False, soft_wrap=True)
+        Console().print(f"\n{command}", highlight=False, markup=False, soft_wrap=True)
 
 
 @alerts_app.command("rules")

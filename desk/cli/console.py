@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import rich.console
 from rich.console import ConsoleOptions, RenderableType
@@ -16,7 +17,13 @@ _KEPT = "\n\t"
 
 
 class Console(rich.console.Console):
-    """As rich's. Rich leaves escape sequences in texts as they are, and a pool's name could then move the cursor."""
+    """As rich's. Rich leaves escape sequences in texts as they are, and a pool's name could then move the cursor.
+
+    `:name:` stays as it is, because it may stand in data, and so rich does not import its table of emoji.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(emoji=False, **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """The segments, with every text visible: first in whole texts, so that they wrap, and then in whatever is left."""

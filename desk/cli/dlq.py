@@ -68,7 +68,7 @@ def list_letters(
             f"{letter.replayed_at:%Y-%m-%d %H:%M:%S}" if letter.replayed_at else "",
             letter.detail[:120],
         )
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = Console(highlight=False, markup=False)
     if letters:
         console.print(table)
     console.print(f"{len(letters)} of {total} dead letter{'' if total == 1 else 's'}")

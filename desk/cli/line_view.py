@@ -212,7 +212,7 @@ class LineView:
                 self._unprinted.append((moment.height, self._plain(moment)))
         self._unprinted.sort(key=lambda line: line[0])
         while self._unprinted and self._unprinted[0][0] <= judged_height:
-            self._console.print(self._unprinted.pop(0)[1], soft_wrap=True, markup=False, emoji=False)
+            self._console.print(self._unprinted.pop(0)[1], soft_wrap=True, markup=False)
 
     def notify(self, notice: str) -> None:
         """Show what is waited for (a line in the panel, or a separate line once), until it is empty again."""
@@ -220,7 +220,7 @@ class LineView:
             return
         self._notice = notice
         if self._live is None and notice:
-            self._console.print(Text(f"waiting: {notice}", style="yellow"), soft_wrap=True, markup=False, emoji=False)
+            self._console.print(Text(f"waiting: {notice}", style="yellow"), soft_wrap=True, markup=False)
 
     def _plain(self, m: LineMoment) -> Text:
         leaders = ", ".join(f"{pool} {TERMINAL.share(count / m.n, 0)}" for pool, count in m.leaders[:4])

@@ -163,7 +163,7 @@ def _write_table(blocks: Blocks, file: IO[str]) -> None:
     widths = [max(len(name), *(len(row[at]) for row in cells), 0) for at, (name, _) in enumerate(heads)]
     natural = sum(width + 3 for width in widths) + 1
     room = Console(file=file).width if file.isatty() else PIPE_WIDTH
-    console = Console(file=file, width=max(natural, room), highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console = Console(file=file, width=max(natural, room), highlight=False, markup=False, soft_wrap=True)
     if natural > room:
         for line in _turned([name for name, _ in heads], cells, room):
             console.print(line)

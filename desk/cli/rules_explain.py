@@ -37,7 +37,7 @@ def explain_alert(
         return
     console = Console(soft_wrap=True)
     for line in lines(found):
-        console.print(line, highlight=False, markup=False, emoji=False)
+        console.print(line, highlight=False, markup=False)
 
 
 def explanation(rows: Sequence[AlertTransition], deliveries: Sequence[Delivery], *, page: str | None) -> dict[str, Any]:

@@ -115,6 +115,29 @@ def test_a_question_imports_nothing_that_it_does_not_need() -> None:
     assert done.stdout.split() == []
 
 
+LIST = """
+import contextlib, io, sys
+from desk.cli import main
+
+with contextlib.redirect_stdout(io.StringIO()) as said:
+    code = main(["pools", "list"])
+assert code == 0 and "foundry" in said.getvalue()
+print(*sorted(set(sys.argv[1].split()) & sys.modules.keys()))
+"""
+
+
+def test_a_list_from_a_file_reads_no_settings_also_where_variables_are_compared_with_them() -> None:
+    unneeded = {*HEAVY, "asyncio", "importlib.metadata", "rich._emoji_codes"}
+    done = subprocess.run(
+        [sys.executable, "-c", LIST, " ".join(unneeded)],
+        env=os.environ | {"COUNTERPOISE_DATASET": "any"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "\n", "")
+
+
 def test_help_ends_with_zero_and_a_mistake_with_two(looks: list[str]) -> None:
     for look in looks:
         arguments, _, rest = look.rpartition(": ")
