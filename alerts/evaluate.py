@@ -314,6 +314,7 @@ class Evaluation:
                 self._extend_by(evaluated, series, batch, fork=lowest - 1, cause="observed")
             return
         fork, series = self._find_fork(evaluated)
+        branch_fork = fork if fork is not None and fork < rule_state.height else None
         if rewritten_from is not None and fork is not None and rewritten_from <= fork:
             fork = rewritten_from - 1
         stray = None if evaluated.compared else _lowest_stray(evaluated)
@@ -334,6 +335,8 @@ class Evaluation:
         new = self._reads.above(series, fork)
         if undone or len(new) or evaluated.ledger.effective(fork, rule_state.frozen_version):
             rule_state.rewind(fork)
+            if branch_fork is not None:
+                rule_state.note_branch(branch_fork)
             self._extend_by(evaluated, new, batch, fork=fork, cause="reorg" if undone else "observed")
 
     def _find_fork(self, evaluated: EvaluatedRule) -> tuple[int | None, WindowCounts]:

@@ -145,6 +145,10 @@ class RuleState:
         while self.standings and self.standings[-1][0] > height:
             self.standings.pop()
 
+    def note_branch(self, fork: int) -> None:
+        """Another branch replaced the blocks above `fork`: what fires on its blocks does not fire because of an attribution alone."""
+        self.silent_through = min(self.silent_through, fork)
+
     def identity(self, start: int) -> str:
         """The id of the alert whose episode began at `start`."""
         if self.adopted is not None and self.adopted[0] == start:

@@ -39,6 +39,8 @@ class Follower:
             else:
                 cause = "reorg" if found < height else "observed"
                 self.track.rewind(found)
+                if found < height:
+                    self.track.note_branch(found)
                 fork = found
         return self._extend(chain, fork, cause, hashes)
 

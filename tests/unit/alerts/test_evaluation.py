@@ -65,6 +65,7 @@ class Database:
         self.states: dict[tuple[str, str], str] = {}
         self.concentration = self.events = self.attribution = self
         self.reads = self.evidence_reads = self.completions = 0
+        self.attribution_id = SET
 
     def series(self, low: int, high: int) -> WindowCounts:
         low, high = max(low, FIRST), min(high, FIRST + len(self.blocks) - 1)
@@ -92,7 +93,7 @@ class Database:
         return FIRST if self.blocks else None
 
     def current(self, _chain: str) -> str | None:
-        return SET if self.blocks else None
+        return self.attribution_id if self.blocks else None
 
     def entries(
         self, *, rule_ids: Sequence[str] = (), above: dict[str, int] | None = None, chain: str = ""
@@ -338,6 +339,18 @@ def test_rules_together_end_where_each_alone_ends(chunk: int, monkeypatch: pytes
         except BaseException as error:
             error.add_note(f"story {seed}")
             raise
+
+
+def test_a_new_branch_at_the_height_of_a_new_attribution_is_sent() -> None:
+    """A hold of 2 ends on a block that replaced one which was the tip when the attribution changed."""
+    story = Story(1)
+    never_killed(story)
+    stays = [("a", 735)] * 6 + [("a", 757)] * 2
+    for attribution_id, tip in ((SET, ("a", 750)), ("set-b", ("a", 750)), ("set-b", ("b", 757))):
+        story.db.attribution_id, story.db.blocks = attribution_id, [*stays, tip]
+        story.write(story.evaluation.catch_up("bitcoin"))
+    rows = [entry for rule, entry in story.db.rows.values() if rule == "share"]
+    assert [(row.state, row.notify) for row in rows][-1] == ("firing", True)
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))

@@ -247,6 +247,15 @@ def test_what_a_new_attribution_alone_made_fire_stays_silent_when_the_rule_is_ed
     assert [e for e in written if e.notify] == []
 
 
+def test_what_fires_on_a_new_branch_is_sent_though_the_attribution_changed_at_its_height() -> None:
+    follower = Follower(hold=2)
+    stays = branch("a", [CLEAR] * 5 + [OVER] * 2)
+    follower.reach(stays + branch("a", [BETWEEN]))
+    assert flip(follower, [CLEAR] * 5 + [OVER] * 2 + [BETWEEN]) == []
+    written = follower.reach(stays + branch("b", [OVER] * 2))
+    assert [(e.state, e.notify) for e in written] == [("firing", True)], "it was `rebased`, and never sent"
+
+
 def test_a_kill_between_the_rows_of_an_edit_and_the_checkpoint_repeats_nothing() -> None:
     for now in (OVER, BETWEEN):
         for then in (OVER, BETWEEN):
