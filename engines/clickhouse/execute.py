@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import partial
 
-from engines.clickhouse import insert, native_blocks, packets, statement_routing, temporary
+from engines.clickhouse import insert, kept_external, native_blocks, packets, statement_routing, temporary
 from engines.clickhouse.additions import additions, typed
 from engines.clickhouse.channel import Channel
 from engines.clickhouse.described_column import Described
@@ -36,7 +36,7 @@ class Statement:
             delta = {"written_rows": written.rows, "written_bytes": written.size_bytes}
             self._channel.send(packets.progress(delta, self._channel.revision), packets.END_OF_STREAM)
             return
-        with prepared(self._session, self._sql) as ready:
+        with kept_external.from_memory(self._session, self._sql) as sql, prepared(self._session, sql) as ready:
             if ready.nothing:
                 self._finish()
             else:

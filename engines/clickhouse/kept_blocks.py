@@ -16,14 +16,16 @@ from typing import Final
 
 from engines.clickhouse.described_column import Described
 from engines.clickhouse.native_blocks import walk
-from engines.clickhouse.statement_routing import quote_identifier, quote_string
+from engines.clickhouse.statement_routing import quote_identifier, quote_string, split_list
+from engines.clickhouse.types import element_type
 from engines.clickhouse.wire import ByteReader
 
 FEW_BYTES: Final = 256 << 10
 """More than that is not kept: each connection may hold so much, and for many rows a table costs no more."""
 
 _HAS_NAMELESS_FILES: Final = sys.platform == "linux" and Path("/proc/self/fd").is_dir()
-_WRAPPED = re.compile(r"(?:Array|Nullable)\((.*)\)")
+_NULLABLE: Final = "Nullable("
+_OF_OTHERS = re.compile(r"(?:Array|Tuple|Map)\((.*)\)", re.DOTALL)
 # Types that a table function takes without further settings.
 _PLAIN = re.compile(
     r"U?Int(?:8|16|32|64)|Float(?:32|64)|Bool|String|LowCardinality\(String\)|FixedString\([1-9]\d?\)|UUID|Date(?:32)?"
@@ -39,8 +41,10 @@ def can_keep(columns: Iterable[Described]) -> bool:
 
 @lru_cache(maxsize=1_000)
 def _is_plain(spec: str) -> bool:
-    while wrapped := _WRAPPED.fullmatch(spec):
-        spec = wrapped[1]
+    if spec.startswith(_NULLABLE):  # of one value: a Nullable(Tuple(…)) needs a setting
+        return _PLAIN.fullmatch(spec.removeprefix(_NULLABLE).removesuffix(")")) is not None
+    if of_others := _OF_OTHERS.fullmatch(spec):
+        return all(_is_plain(element_type(part)) for part in split_list(of_others[1]))
     return _PLAIN.fullmatch(spec) is not None
 
 

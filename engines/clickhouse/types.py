@@ -148,7 +148,7 @@ def _unknown(spec: str) -> ServerError:
     return ServerError(50, f"The embedded server does not transfer the type {spec[:200]}: select it as toString(…).")
 
 
-def _element(text: str) -> str:
+def element_type(text: str) -> str:
     """The type of a tuple element, which may be named."""
     name = _ELEMENT_NAME.match(text)
     return text[name.end() :] if name else text
@@ -184,9 +184,9 @@ def column(spec: str, depth: int = 0) -> Column:
     if name == "LowCardinality":
         return LowCardinality(inner(arguments))
     if name == "Tuple":
-        return Tuple([inner(_element(part)) for part in split_list(arguments)])
+        return Tuple([inner(element_type(part)) for part in split_list(arguments)])
     if name in ("Map", "Nested"):
-        return Array(Tuple([inner(_element(part)) for part in split_list(arguments)]))
+        return Array(Tuple([inner(element_type(part)) for part in split_list(arguments)]))
     if name == "SimpleAggregateFunction":
         return inner(split_list(arguments)[-1])
     if name == "Variant":

@@ -205,6 +205,11 @@ def sends(client: Client, types: dict[str, str]) -> Client:
         ("LowCardinality(String)", "String", "a"),
         ("FixedString(2)", "String", "ab"),
         ("Array(UInt8)", "Array(UInt16)", [1, 2]),
+        ("Array(Tuple(a String, b UInt16))", "Array(Tuple(a String, b UInt16))", [("x", 1), ("y", 2)]),
+        ("Array(Tuple(a String, b UInt16))", "Array(Tuple(String, UInt16))", [("x", 1)]),
+        ("Tuple(a UInt8, b Tuple(c String))", "Tuple(a UInt8, b Tuple(c String))", (1, ("x",))),
+        ("Map(String, UInt16)", "Map(String, UInt16)", {"x": 1, "y": 2}),
+        ("Map(String, UInt16)", "Map(String, UInt16)", {}),
     ],
 )
 def test_a_block_of_other_types_gives_the_same_values_in_few_rows_and_many(
@@ -282,3 +287,69 @@ def test_a_temporary_table_of_a_failed_statement_is_the_sessions_alone(connect: 
             other.execute("INSERT INTO t VALUES", [(100_000, "whole")])
             maker.execute("DROP TEMPORARY TABLE IF EXISTS t")
         assert other.execute("SELECT DISTINCT a, b FROM t WHERE b != ''") == [(100_000, "whole")]
+
+
+def sent(name: str, rows: int, types: str = "UInt32") -> dict[str, Any]:
+    """An external table of the numbers from 0 on, each with its text."""
+    structure = [("a", types), ("b", "Array(Tuple(x String, y UInt16))")]
+    return {"name": name, "structure": structure, "data": [{"a": at, "b": [(str(at), 7)]} for at in range(rows)]}
+
+
+@pytest.mark.parametrize(
+    "select",
+    [
+        "SELECT a, b FROM came WHERE a < 2",
+        "SELECT a, b FROM came WHERE (SELECT max(n) FROM held) = {n:UInt32}",
+        "SELECT a, b FROM came WHERE (SELECT max(n) FROM held) != {n:UInt32}",
+        "SELECT a + 1, arrayMap(one -> (one.x, one.y), b) FROM came AS c SETTINGS max_threads = 1",
+        "SELECT came.a, came.b FROM came",
+        "SELECT c.a, c.b FROM came AS c INNER JOIN more USING (a)",
+        "SELECT more.a, came.b FROM came, more WHERE more.a < 2",
+        "SELECT n AS a, [] AS b FROM held WHERE n IN (SELECT a FROM more) AND n IN more",
+        "WITH came AS (SELECT toUInt32(5) AS a, [('came', 1)] AS b) SELECT a, b FROM came",
+        "SELECT a, [('came', 2)] FROM came",
+        "SELECT a, b FROM nowhere.came",
+        "SELECT absent FROM came",
+        "SELECT a, b FROM came WHERE throwIf(a = 0) = 1",
+        "SELECT a, b FRO came",
+    ],
+)
+def test_an_insert_reads_few_and_many_rows_that_came_with_it_alike(
+    connect: Connect, database: str, select: str
+) -> None:
+    """The way that the rows take is not seen, in its rows, its count or its error."""
+    found: list[tuple[Any, ...]] = []
+    for types, settings in (("UInt32", {}), ("LowCardinality(UInt32)", {"allow_suspicious_low_cardinality_types": 1})):
+        client = connect(database=database, settings={**settings, "server_side_params": True})
+        client.execute("CREATE OR REPLACE TABLE held (n UInt32) ENGINE = MergeTree ORDER BY n")
+        client.execute("INSERT INTO held VALUES", [(1,), (3,)])
+        client.execute(
+            "CREATE OR REPLACE TABLE t (a UInt32, b Array(Tuple(x String, y UInt16))) ENGINE = MergeTree ORDER BY a"
+        )
+        tables = [sent("came", 3, types), sent("more", 2, types)]
+        try:
+            client.execute(f"INSERT INTO t (a, b) {select}", {"n": 3}, external_tables=tables)
+        except ServerException as error:
+            found.append(("error", error.code))
+        else:
+            rows = client.execute("SELECT * FROM t ORDER BY ALL")
+            found.append(("rows", client.last_query.progress.written_rows or len(rows), rows))
+        assert code_of(client.execute, "SELECT * FROM came") == 60
+    assert found[0] == found[1]
+
+
+def inserts_begun(client: Client) -> int:
+    [(number,)] = client.execute("SELECT sum(value) FROM system.events WHERE event = 'InsertQuery'")
+    return int(number)
+
+
+@pytest.mark.parametrize(("rows", "inserts"), [(3, 1), (FEW, 2)], ids=["from memory", "through a table"])
+def test_few_rows_that_came_with_an_insert_enter_no_table_of_their_own(
+    connect: Connect, database: str, rows: int, inserts: int
+) -> None:
+    client = connect(database=database)
+    client.execute("CREATE TABLE t (a UInt32, b Array(Tuple(x String, y UInt16))) ENGINE = MergeTree ORDER BY a")
+    before = inserts_begun(client)
+    client.execute("INSERT INTO t (a, b) SELECT a, b FROM came", external_tables=[sent("came", rows)])
+    assert inserts_begun(client) - before == inserts
+    assert client.execute("SELECT count(), sum(a) FROM t") == [(rows, rows * (rows - 1) // 2)]

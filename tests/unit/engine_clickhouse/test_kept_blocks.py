@@ -32,16 +32,31 @@ PLAIN = (
         "Array(Array(Nullable(UInt16)))",
     ),
     "Enum8('parked' = 0, 'it''s' = 1)",
+    *(
+        "Array(Tuple(pool String, blocks UInt16))",
+        "Tuple(a UInt8)",
+        "Tuple(UInt8, Array(Nullable(String)))",
+        "Tuple(`odd, name(` UInt8, b Tuple(c Date, d Enum8('x, y)' = 1)))",
+        "Map(String, UInt8)",
+        "Map(LowCardinality(String), Array(UInt8))",
+    ),
 )
 OTHERS = (
     *(
         "LowCardinality(UInt8)",
         "FixedString(300)",
         "DateTime('Europe/Paris')",
-        "Map(String, UInt8)",
+        "Map(UInt8, LowCardinality(UInt8))",
         "Variant(UInt8, String)",
     ),
-    *("Tuple(a UInt8)", "Nested(a UInt8)", "JSON", "Array(LowCardinality(UInt8))", "UInt256"),
+    *(
+        "Tuple(a UInt8, b JSON)",
+        "Nullable(Tuple(a UInt8))",
+        "Nested(a UInt8)",
+        "JSON",
+        "Array(LowCardinality(UInt8))",
+        "UInt256",
+    ),
 )
 
 
