@@ -302,9 +302,9 @@ class AlertSession:
         Where a receiver gets the state at start, the checkpoint comes first: it remembers that. The state goes out before the news.
         """
         if batch.transitions:
-            for step in [one for one in batch.transitions if one.notify][:MAX_READY]:
-                self._outboxes.prepare(step)
-            batch.transitions = self._explainer.explained(batch.transitions)
+            if sent := [one for one in batch.transitions if one.notify]:
+                self._outboxes.prepare(sent[:MAX_READY])
+            batch.transitions = self._explainer.explained(batch.transitions, batch.messages)
         starts = bool(batch.moved) and self._has_unannounced_starts()
         checkpoint = self._begin_checkpoint(batch)
         try:

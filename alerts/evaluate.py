@@ -128,6 +128,7 @@ class Evaluation:
         exact: dict[int, LevelArray] = {}
         batch.moved.setdefault(chain.chain, [])
         for at, event in enumerate(events[:count]):
+            batch.messages[chain.chain, event.tip_hash] = event
             self._take_height(chain, event, levels[at:], exact, series, batch)
         for evaluated in chain.evaluated:
             evaluated.rule_state.path = chain.path

@@ -59,10 +59,11 @@ class EvaluatedScores:
     """What is to be written: the transitions in their order, and of each chain that moved the rule states that may have changed.
 
     `done`: the chain's tip is reached. The rows are written under a version that is newer than any that was drawn while the batch
-    was made.
+    was made. `messages`: those that were taken in, by chain and block.
     """
 
     transitions: list[AlertTransition] = field(default_factory=list)
+    messages: dict[tuple[str, str], ScoreEvent] = field(default_factory=dict)
     moved: dict[str, list[RuleState]] = field(default_factory=dict)
     done: bool = True
 

@@ -1,4 +1,5 @@
-"""Explains alerts as they fire, from ClickHouse: over its own connection, within a few seconds for all of a batch.
+"""Explains alerts as they fire, from ClickHouse and the message of their block: over its own connection, within a few seconds for
+all of a batch.
 
 A query that fails or takes too long leaves its part out. It never keeps an alert from being stored or sent.
 """
@@ -14,6 +15,7 @@ import structlog
 
 from alerts.explanation import ExplainedSubject, in_view, joined, moved_by, subject_of, value_in
 from alerts.rules.rule import HeightRule, Rule
+from alerts.score_messages import views_at
 from alerts.signals.query_answer import error_line
 from alerts.signals.window_counts import WindowCounts
 from alerts.store.concentration_log import ConcentrationLog
@@ -26,6 +28,7 @@ from counterpoise.clickhouse.error_codes import DriverError
 from counterpoise.clickhouse.explain_window import by_entity, read_set
 from counterpoise.clickhouse.read_only import connect_read_only
 from counterpoise.contracts.alert_transition import AlertEvidence, AlertExplanation, AlertTransition, MovedBy
+from counterpoise.contracts.scores import ScoreEvent
 from counterpoise.errors import CounterpoiseError
 from counterpoise.explain.explained_change import Window, explain
 from counterpoise.explain.views import JoinedEntity, groups_of
@@ -47,6 +50,9 @@ PAUSE_SECONDS: Final = 60.0
 
 SPAN_SECONDS: Final = 7 * DAY_SECONDS
 """As `counterpoise explain` has it. A rule on a change is explained over its blocks."""
+
+
+_NONE: Final[Mapping[tuple[str, str], ScoreEvent]] = {}
 
 
 class OutOfTimeError(Exception):
@@ -105,8 +111,13 @@ class AlertExplainer:
             self._open.ch.close()
             self._open = None
 
-    def explained(self, transitions: Sequence[AlertTransition]) -> list[AlertTransition]:
-        """The same transitions; those that begin to fire and are sent have an explanation in their evidence, where there was time."""
+    def explained(
+        self, transitions: Sequence[AlertTransition], messages: Mapping[tuple[str, str], ScoreEvent] = _NONE
+    ) -> list[AlertTransition]:
+        """The same transitions; those that begin to fire and are sent have an explanation in their evidence, where there was time.
+
+        `messages`: of blocks of theirs, by chain and block. What a message has is not read.
+        """
         found = list(transitions)
         self._deadline = self._clock.monotonic() + MAX_SECONDS
         for at, transition in enumerate(found):
@@ -114,7 +125,8 @@ class AlertExplainer:
             if subject is None or self._clock.monotonic() < self._paused_until:
                 continue
             try:
-                explanation = self._explain(*subject, transition)
+                message = messages.get((subject[0].chain, transition.evidence.tip_hash or ""))
+                explanation = self._explain(*subject, transition, message)
             except Exception as error:  # whatever it is, the alert goes out without it
                 self._failed(transition, error)
                 continue
@@ -132,7 +144,7 @@ class AlertExplainer:
         return None if rule is None or subject is None else (rule, subject)
 
     def _explain(
-        self, rule: HeightRule, subject: ExplainedSubject, transition: AlertTransition
+        self, rule: HeightRule, subject: ExplainedSubject, transition: AlertTransition, message: ScoreEvent | None
     ) -> AlertExplanation | None:
         found, attribution_id, window = (
             transition.evidence,
@@ -147,8 +159,8 @@ class AlertExplainer:
             rule.chain, attribution_id, window, height=found.height, earlier=(low, high), until=until
         )
         with closing(pair):
-            next(pair)  # the server counts while the series are read
-            series = self._series(rule, subject, found)
+            next(pair)  # the server counts while the series are made
+            series = self._series_of(rule, subject, found, message)
             if len(series) < len(VIEWS):
                 return None  # of another branch than the alert
             return self._of_windows(rule, subject, transition, series, pair, owners)
@@ -192,8 +204,19 @@ class AlertExplainer:
         self._paused_until = self._clock.monotonic() + PAUSE_SECONDS
         self.close()
 
-    def _series(self, rule: HeightRule, subject: ExplainedSubject, found: AlertEvidence) -> dict[View, WindowCounts]:
-        """The heights of the value in each view, where their last one is of the alert's block."""
+    def _series_of(
+        self, rule: HeightRule, subject: ExplainedSubject, found: AlertEvidence, message: ScoreEvent | None
+    ) -> dict[View, WindowCounts]:
+        """The heights of the value in each view, where their last one is of the alert's block; one height is in its message."""
+        if message is not None and not subject.change_blocks and message.attribution_id == found.attribution_id:
+            series = views_at(message, subject.place.window_blocks, rule.further_columns)
+            if series is not None:
+                return series
+        return self._read_series(rule, subject, found)
+
+    def _read_series(
+        self, rule: HeightRule, subject: ExplainedSubject, found: AlertEvidence
+    ) -> dict[View, WindowCounts]:
         height = found.height or 0
         series = self._reader().scores.series_by_view(
             rule.chain,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from alerts.signals.window_counts import ReadsSeries, WindowCounts, WindowPlace
 from counterpoise.contracts.scores import ScoreEvent, WindowScore
-from counterpoise.windows import LEADERS
+from counterpoise.windows import LEADERS, VIEWS, View
 
 Windows = Mapping[WindowPlace, WindowScore]
 
@@ -24,6 +24,27 @@ def has_series(windows: Windows, series: ReadsSeries) -> bool:
     needed = set(series.further_columns)
     places = (WindowPlace(series.view, series.window_blocks), *series.beside)
     return all(place in windows and windows[place].stored.keys() >= needed for place in places)
+
+
+@dataclass(frozen=True, slots=True)
+class OneSeries:
+    """One window under one view, with these columns beside the usual."""
+
+    chain: str
+    view: View
+    window_blocks: int
+    further_columns: tuple[str, ...]
+    beside: tuple[WindowPlace, ...] = ()
+
+
+def views_at(event: ScoreEvent, window_blocks: int, further_columns: Sequence[str]) -> dict[View, WindowCounts] | None:
+    """A window at the block of a message in both views, with these columns; None where the message lacks any of it."""
+    windows = windows_of(event)
+    series = [OneSeries(event.chain, view, window_blocks, tuple(further_columns)) for view in VIEWS]
+    if not all(has_series(windows, one) for one in series):
+        return None
+    rows = MessageRows([event], [windows])
+    return {one.view: rows.series(one) for one in series}
 
 
 class MessageRows:

@@ -33,10 +33,11 @@ from counterpoise.contracts.alert_transition import ANNOUNCING_STATES, AlertTran
 from counterpoise.formats import utc_minute
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.spans import long_span
+from counterpoise.windows import View
 
 PAST_BLOCKS = (144, 1008)
 MAX_READY: Final = 64
-"""Steps for which a message's context is kept that was read ahead."""
+"""Steps of a batch for whose messages is read ahead."""
 NOTES = ("owner", "runbook", "alarm_rate", "link")
 """Fields of a rule that a message to a program has as they are, where the rule has them."""
 
@@ -180,26 +181,36 @@ class Renderer:
         context = self._words(transition, rule)
         if isinstance(rule, HeightRule) and found.attribution_id and found.height is not None:
             ready = self._ready.pop((transition.alert_id, transition.sequence), None)
-            tip, past = ready or self._surroundings(rule, found.attribution_id, found.height)
+            if ready is None:
+                place = (rule.chain, found.attribution_id, rule.view, rule.window_blocks)
+                ready = self._surroundings(*place, [found.height])[found.height]
+            tip, past = ready
             context = replace(context, tip_height=tip, past=past)
         return self._told(context, fired)
 
-    def prepare(self, transition: AlertTransition) -> None:
-        """Read ahead what the message of a step that is being stored will show; RetryableError while ClickHouse is unavailable."""
-        rule, found = self._rule_of(transition), transition.evidence
-        if isinstance(rule, HeightRule) and found.attribution_id and found.height is not None:
-            if len(self._ready) >= MAX_READY:
-                self._ready.clear()  # of messages that were left out
-            key = (transition.alert_id, transition.sequence)
-            self._ready[key] = self._surroundings(rule, found.attribution_id, found.height)
+    def prepare(self, shown: Sequence[AlertTransition]) -> None:
+        """Read ahead what messages show of these steps, for their next use alone; RetryableError while ClickHouse is unavailable."""
+        self._ready = {}
+        together: dict[tuple[str, str, View, int], list[AlertTransition]] = {}
+        for step in shown:
+            rule, found = self._rule_of(step), step.evidence
+            if isinstance(rule, HeightRule) and found.attribution_id and found.height is not None:
+                place = (rule.chain, found.attribution_id, rule.view, rule.window_blocks)
+                together.setdefault(place, []).append(step)
+        for place, steps in together.items():
+            found_at = self._surroundings(*place, [step.evidence.height or 0 for step in steps])
+            self._ready |= {(step.alert_id, step.sequence): found_at[step.evidence.height or 0] for step in steps}
 
-    def _surroundings(self, rule: HeightRule, attribution_id: str, height: int) -> tuple[int | None, tuple[Past, ...]]:
-        """The newest height, and the leaders of before."""
-        heights = {ago: height - ago for ago in PAST_BLOCKS}
-        tip, leaders = self._store.concentration.leaders_at(
-            rule.chain, attribution_id, rule.view, rule.window_blocks, list(heights.values())
-        )
-        return tip, tuple(Past(ago, *leaders[its]) for ago, its in heights.items() if its in leaders)
+    def _surroundings(
+        self, chain: str, attribution_id: str, view: View, window_blocks: int, heights: Sequence[int]
+    ) -> dict[int, tuple[int | None, tuple[Past, ...]]]:
+        """The newest height and, for each of the heights, the leaders of before."""
+        earlier = sorted({height - ago for height in heights for ago in PAST_BLOCKS})
+        tip, leaders = self._store.concentration.leaders_at(chain, attribution_id, view, window_blocks, earlier)
+        return {
+            height: (tip, tuple(Past(ago, *leaders[height - ago]) for ago in PAST_BLOCKS if height - ago in leaders))
+            for height in heights
+        }
 
     def _told(self, context: MessageContext, fired: AlertTransition | None) -> MessageContext:
         """The context with when the alert fired, and who acknowledged it."""

@@ -12,7 +12,7 @@ no other alert's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
 
@@ -45,6 +45,7 @@ from alerts.policy import WEEK_SECONDS
 from alerts.store.alert_mutes_log import ALL_RULES
 from alerts.store.alert_store import AlertStore
 from alerts.store.delivery import Delivery, DeliveryStatus
+from alerts.store.sending_checks import Checked
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.alert_transition import OPEN_STATES, AlertTransition
 from counterpoise.errors import ConfigError, RetryableError
@@ -59,6 +60,9 @@ MAX_LOOK_UPS: Final = 100
 """Messages that are searched for after a start: those of the last hour, and the unclear ones of the last day."""
 
 
+READ_AHEAD_SECONDS: Final = 1.0
+"""So long is enough what was read while the rows of a step were stored."""
+
 HELD_TRIES: Final = 12
 """Tries of a message that is refused for a reason that we do not know, over 50 minutes."""
 
@@ -70,13 +74,27 @@ class SupersededError(Exception):
     """Another alerter has claimed a newer epoch: this one must not send any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class _ReadAhead:
+    """What was asked while the rows of `steps` (alert, sequence) were being stored."""
+
+    steps: frozenset[tuple[str, int]]
+    checked: Checked
+    read_at: float
+
+    def serves(self, job: Job, now: float) -> bool:
+        """Whether a message may rest on it: of one of the steps, the first time, and within a moment."""
+        is_new = not (job.inherited or job.tries)
+        return is_new and job.key[:2] in self.steps and now - self.read_at <= READ_AHEAD_SECONDS
+
+
 class Renders(Protocol):
     """Makes the message of a job; `announced` are the steps of its alert so far, or of each member of a digest the latest. `group`
     is what it shows of the alert's group."""
 
     def render(self, job: Job, announced: Sequence[AlertTransition], group: GroupView | None = None) -> Message: ...
 
-    def prepare(self, transition: AlertTransition) -> None: ...
+    def prepare(self, shown: Sequence[AlertTransition]) -> None: ...
 
 
 class Outbox:
@@ -116,6 +134,7 @@ class Outbox:
             self._jobs, self._sent, self._policy, self._delivery, self._write, self._queue, self._stands
         )
         self._pictures = self._make_pictures(picture)
+        self._ahead: _ReadAhead | None = None
         self._not_found: set[JobKey] = set()
         """Firings that were looked up before they went into a digest."""
         self._unwritten: list[Delivery] = []
@@ -181,12 +200,25 @@ class Outbox:
             self._look_ups.plan(job, now - (clock - sent.updated_at), not_before=now)
             self._look_ups.again(job, now + AFTER_SECONDS[0])
 
-    def prepare(self, transition: AlertTransition) -> None:
-        """Read ahead what the message of a step will show, while its row is still being stored. Nothing depends on it."""
+    def prepare(self, transitions: Sequence[AlertTransition]) -> None:
+        """Read ahead what the messages of steps show and what is asked before the first of them, while their rows are still being
+        stored. Nothing depends on it.
+
+        Rows are stored only under our epoch, and their steps are queued after that: it still was the newest then.
+        """
+        self._ahead = None
+        edits = "edit" in self._receiver.abilities
+        shown = [
+            one for step in transitions for one in (self._sent.fired(step.alert_id) if edits else None, step) if one
+        ]
         try:
-            self._renderer.prepare(transition)
+            self._renderer.prepare(shown)
+            checked = self._store.sending_checks.read()
         except RetryableError as error:
             log.warning("cannot read ahead for a message", reason=str(error))
+            return
+        steps = frozenset((step.alert_id, step.sequence) for step in transitions)
+        self._ahead = _ReadAhead(steps, checked, self._clock.monotonic())
 
     def enqueue(self, transition: AlertTransition, *, inherited: bool = False) -> None:
         """Queue the messages of a transition that is announced; nothing for one that is not, or was."""
@@ -310,7 +342,7 @@ class Outbox:
         if job.action == "thread" and self._sent.was_left_out(job.alert_id):
             self._finish(job, "skipped", detail="its firing was not sent")
             return
-        self._check()
+        self._check(job)
         again = next((row.alert_id for row in job.members if self._sent.is_firing(row.alert_id)), None)
         if again is not None and (post := self._sent.post_of(again)) is not None:
             self._begin_again(post)
@@ -511,9 +543,16 @@ class Outbox:
             log.warning("cannot deliver", receiver=self._receiver.name, reason=reason, waiting=len(self._jobs))
         self.trouble = reason
 
-    def _check(self) -> None:
-        """Begin a pass: SupersededError where another alerter is at work; else the policy is as people have it by now."""
-        checked = self._store.sending_checks.read()
+    def _check(self, job: Job | None = None) -> None:
+        """Begin a pass: SupersededError where another alerter is at work; else the policy is as people have it by now.
+
+        For the first message of a step what was read ahead is enough.
+        """
+        ahead, self._ahead = self._ahead, None
+        if ahead is None or job is None or not ahead.serves(job, self._clock.monotonic()):
+            checked = self._store.sending_checks.read()
+        else:
+            checked = ahead.checked
         if checked.epoch != self._versions.epoch:
             raise SupersededError(f"a newer alerter than epoch {self._versions.epoch} is at work")
         self._policy.refresh(checked)

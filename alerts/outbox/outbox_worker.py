@@ -45,9 +45,9 @@ class OutboxWorker:
         if self._thread.is_alive():
             self._thread.join(timeout=30.0)
 
-    def prepare(self, transition: AlertTransition) -> None:
-        """Let what its message will show be read ahead: its row is not stored yet."""
-        self._hand(lambda: self._outbox.prepare(transition))
+    def prepare(self, transitions: Sequence[AlertTransition]) -> None:
+        """Let what their messages need be read ahead: their rows are not stored yet."""
+        self._hand(lambda: self._outbox.prepare(transitions))
 
     def enqueue(self, transition: AlertTransition) -> None:
         """Hand over a transition."""

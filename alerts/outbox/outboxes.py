@@ -62,10 +62,10 @@ class Outboxes:
         for store in self._stores:
             store.ch.close()
 
-    def prepare(self, transition: AlertTransition) -> None:
-        """Announce a transition that is being stored."""
+    def prepare(self, transitions: Sequence[AlertTransition]) -> None:
+        """Announce transitions that are about to be stored."""
         for worker in self._workers.values():
-            worker.prepare(transition)
+            worker.prepare(transitions)
 
     def enqueue(self, transition: AlertTransition) -> None:
         """Hand over a transition."""

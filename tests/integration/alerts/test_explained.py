@@ -20,11 +20,13 @@ from alerts.store.alert_store import AlertStore
 from alerts.transition_evidence import evidence_of
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.contracts.alert_transition import AlertTransition
+from counterpoise.contracts.scores import ScoreEvent, WindowScore
 from counterpoise.errors import RetryableError
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.pools.entity_map import EntityGroup, EntityMap, Membership
 from counterpoise.pools.registry_file import load_registry
 from counterpoise.runtime.clock import SystemClock
+from counterpoise.windows import RAW, VIEWS
 from testkit.slack_server import CHANNEL, TOKEN, SlackServer
 from tests.integration.sql.conftest import own_sample
 from tests.integration.sql.sample import CURRENT, FIRST, LAST
@@ -95,6 +97,61 @@ def firing(ch: ClickHouse, rule: HeightRule) -> AlertTransition:
 def explained(ch: ClickHouse, rule: HeightRule) -> AlertTransition:
     found = AlertExplainer([rule], lambda: ch, SystemClock(), span_seconds=SPAN_SECONDS).explained([firing(ch, rule)])
     return found[0]
+
+
+def message_at(ch: ClickHouse, height: int) -> ScoreEvent:
+    """What streams sends about a scored height, in one of its windows."""
+    series = AlertStore(ch).concentration.series_by_view("bitcoin", CURRENT, VIEWS, 144, low=height, high=height)
+    windows = [
+        WindowScore(
+            view=view,
+            window_blocks=144,
+            n=int(one.n[0]),
+            unknown=int(one.unknown[0]),
+            pools_seen=int(one.pools_seen[0]),
+            leaders=one.named_counts(0),
+            p_top4_above_75=float(one.p_top4_above_75[0]),
+        )
+        for view, one in series.items()
+    ]
+    tip_hash = series[RAW].tip_hash[0]
+    return ScoreEvent(
+        chain="bitcoin",
+        from_height=height,
+        height=height,
+        tip_hash=tip_hash,
+        parent_hash="00" * 32,
+        time=int(series[RAW].time[0]),
+        version=1,
+        attribution_id=CURRENT,
+        scored_at_ms=0,
+        windows=tuple(windows),
+    )
+
+
+def test_what_the_message_of_the_block_has_is_not_read(scored: ClickHouse) -> None:
+    fired, message = firing(scored, SHARE), message_at(scored, LAST)
+    expected = explained(scored, SHARE).evidence.explanation
+    assert expected is not None and len(expected.views) == 2
+    scored.execute(f"ALTER TABLE concentration_log DELETE WHERE height = {LAST} SETTINGS mutations_sync = 2")
+    explainer = AlertExplainer([SHARE], lambda: scored, SystemClock(), span_seconds=SPAN_SECONDS)
+    [unread] = explainer.explained([fired])
+    assert unread.evidence.explanation is None, "else it shows nothing of what was read"
+    [found] = explainer.explained([fired], {("bitcoin", message.tip_hash): message})
+    assert found.evidence.explanation == expected
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"windows": ()}, {"attribution_id": "another"}, {"tip_hash": "11" * 32}],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_message_that_lacks_something_leaves_it_to_be_read(scored: ClickHouse, change: dict[str, object]) -> None:
+    message = message_at(scored, LAST)
+    changed = message.model_copy(update={"windows": message.windows[:1]} if "windows" in change else change)
+    explainer = AlertExplainer([SHARE], lambda: scored, SystemClock(), span_seconds=SPAN_SECONDS)
+    [found] = explainer.explained([firing(scored, SHARE)], {("bitcoin", changed.tip_hash): changed})
+    assert found == explained(scored, SHARE)
 
 
 def test_a_root_message_has_both_views_and_the_parts_of_the_change(scored: ClickHouse, slack: SlackServer) -> None:
@@ -186,7 +243,25 @@ def test_what_was_read_ahead_is_in_the_message_and_is_not_read_again(scored: Cli
 
     expected = renderer().render(job, [fired])
     ahead = renderer()
-    ahead.prepare(fired)
+    ahead.prepare([fired])
     scored.execute("TRUNCATE TABLE concentration_log")
     assert ahead.render(job, [fired]) == expected
     assert renderer().render(job, [fired]) != expected, "else it shows nothing of what was read"
+
+
+def test_what_an_edit_and_its_reply_show_is_read_ahead_together(scored: ClickHouse) -> None:
+    fired = explained(scored, SHARE)
+    earlier = fired.evidence.model_copy(update={"height": LAST - 10})
+    fired = fired.model_copy(update={"evidence": earlier})
+    ended = firing(scored, SHARE).model_copy(update={"sequence": 2, "state": "resolved", "previous_state": "firing"})
+    jobs = [job_of(ended, action, inherited=False) for action in ("update", "thread")]
+
+    def rendered(renderer: Renderer) -> list[object]:
+        return [renderer.render(job, [fired, ended]) for job in jobs]
+
+    expected = rendered(Renderer(AlertStore(scored), [SHARE], "test"))
+    ahead = Renderer(AlertStore(scored), [SHARE], "test")
+    ahead.prepare([fired, ended])
+    scored.execute("TRUNCATE TABLE concentration_log")
+    assert rendered(ahead) == expected
+    assert rendered(Renderer(AlertStore(scored), [SHARE], "test")) != expected, "else they show nothing of it"

@@ -89,8 +89,10 @@ class _Mutes:
 class _Checks:
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
+        self.reads = 0
 
     def read(self) -> Checked:
+        self.reads += 1
         return Checked(self._rows.epoch, self._rows.actions.mark(), self._rows.mutes.read())
 
 
@@ -264,7 +266,7 @@ class MemorySlack:
 class PlainRenderer:
     """The state and the alert: what the tests look for."""
 
-    def prepare(self, transition: AlertTransition) -> None:
+    def prepare(self, shown: Sequence[AlertTransition]) -> None:
         """There is nothing to read."""
 
     def render(self, job: Job, announced: Sequence[AlertTransition], group: GroupView | None = None) -> Message:
@@ -352,11 +354,16 @@ class Alerter:
         """That of the first receiver."""
         return self.outboxes[0]
 
-    def record(self, entries: Sequence[LedgerEntry], rule_id: str = "rule") -> None:
-        """Write rows as the session does, under the fence, and hand them to the outboxes."""
+    def record(
+        self, entries: Sequence[LedgerEntry], rule_id: str = "rule", meanwhile: Callable[[], None] = lambda: None
+    ) -> None:
+        """Write rows as the session does, under the fence, and hand them to the outboxes. `meanwhile`: while they are stored."""
+        transitions = [transition_of(entry, self.clock.at + at / 1000, rule_id) for at, entry in enumerate(entries)]
+        for outbox in self.outboxes:
+            outbox.prepare([one for one in transitions if one.notify])
+        meanwhile()
         if self.rows.epoch != self.versions.epoch:
             raise SupersededError
-        transitions = [transition_of(entry, self.clock.at + at / 1000, rule_id) for at, entry in enumerate(entries)]
         self.rows.keep(transitions, self.versions.next())
         for transition in transitions:
             for outbox in self.outboxes:

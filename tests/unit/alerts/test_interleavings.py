@@ -109,7 +109,13 @@ class Story:
         self.record(self.follower.reach(self.chain))
 
     def record(self, entries) -> None:  # type: ignore[no-untyped-def]
+        moment = self.rng.random()
+        if moment < 0.05:
+            with pytest.raises(SupersededError):
+                self.alerter.record(entries, meanwhile=self.restart)
         self.alerter.record(entries)
+        if moment > 0.95:
+            self.take_over()
         self.work(self.rng.choice((0.0, 0.5, 3.0)))
 
     def ask(self, kind: ActionKind, **values: Any) -> None:
