@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -23,30 +24,39 @@ class Sender:
         self._dataset = dataset
         self._waiter = waiter
 
-    async def send(self, outgoing: Outgoing) -> None:
-        """Send until it is acknowledged; the wait shows in the status. StoppingError if told to stop meanwhile.
+    async def send(self, *together: Outgoing) -> None:
+        """Send until all are acknowledged; the wait shows in the status. StoppingError if told to stop meanwhile.
 
-        A topic of one partition may have more on the embedded broker; its readers look at the first one alone.
+        No two of them have one topic and key: they have no order among each other, and what failed is sent behind the others.
         """
-        partition = None if outgoing.topic.is_spread else 0
-        key, value = outgoing.key.encode(), self._encoded(outgoing)
+        left = [(one, self._encoded(one)) for one in together]
 
         async def attempt() -> None:
             try:
                 producer = await self._producer()
-                await producer.send_and_wait(
-                    outgoing.topic.full_name(self._dataset),
-                    key,
-                    value,
-                    partition,
-                    None,
-                    headers=dict(headers_of(outgoing.topic)),
+                answers = await asyncio.gather(
+                    *(self._sent(producer, one, value) for one, value in left), return_exceptions=True
                 )
+                failed = [(of, error) for of, error in zip(left, answers, strict=True) if error is not None]
+                left[:] = [of for of, _ in failed]
+                if failed:
+                    raise failed[0][1]
             # Faust wraps what fails before a message is on its way, and its producer may end before we do.
             except (KafkaError, ProducerSendError, NotReady) as error:
-                raise RetryableError(f"{outgoing.topic.name}: {error!r}") from error
+                raise RetryableError(f"{left[0][0].topic.name}: {error!r}") from error
 
         await self._waiter.until_done_async("kafka", attempt)
+
+    async def _sent(self, producer: Any, outgoing: Outgoing, value: bytes) -> None:
+        """A topic of one partition may have more on the embedded broker; its readers look at the first one alone."""
+        await producer.send_and_wait(
+            outgoing.topic.full_name(self._dataset),
+            outgoing.key.encode(),
+            value,
+            None if outgoing.topic.is_spread else 0,
+            None,
+            headers=dict(headers_of(outgoing.topic)),
+        )
 
     def _encoded(self, outgoing: Outgoing) -> bytes:
         if outgoing.kind is None:

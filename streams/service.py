@@ -36,7 +36,7 @@ from streams.faust_app import StreamsApp, create_app, raw_topic
 from streams.intake.batches import add_batch_agent
 from streams.intake.dead_letter import RawMessage
 from streams.sender import Sender
-from streams.worker import Outgoing, Output, Worker
+from streams.worker import Outgoing, Output, Worker, sent_together
 from streams.worker_registry import WORKERS, WorkerContext, WorkerEntry
 from streams.worker_store import WorkerStore
 from streams.worker_thread import WorkerThread
@@ -243,10 +243,10 @@ class StreamsService:
             self._die(EXIT_BUG)
 
     async def _send(self, outgoing: Sequence[Outgoing]) -> None:
-        for one in outgoing:
-            await self._sender.send(one)
-            if one.crash_point is not None:
-                crash_point(one.crash_point)
+        for group in sent_together(outgoing):
+            await self._sender.send(*group)
+            if (name := group[-1].crash_point) is not None:
+                crash_point(name)
 
     async def _producer(self) -> Any:
         if self._app is None:

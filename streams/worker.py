@@ -5,7 +5,7 @@ A worker is synchronous. It lives in one thread with one ClickHouse session, so 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -26,6 +26,20 @@ class Outgoing:
     event: Contract
     kind: str | None = None
     crash_point: str | None = None
+
+
+def sent_together(outgoing: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:
+    """What is acknowledged together, in order: of one topic, with a key each. A crash point ends its group."""
+    group: dict[str, Outgoing] = {}
+    ends = False
+    for one in outgoing:
+        if group and (ends or one.key in group or one.topic != next(iter(group.values())).topic):
+            yield list(group.values())
+            group = {}
+        group[one.key] = one
+        ends = one.crash_point is not None
+    if group:
+        yield list(group.values())
 
 
 @dataclass(frozen=True, slots=True)

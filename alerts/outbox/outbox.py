@@ -60,8 +60,8 @@ MAX_LOOK_UPS: Final = 100
 """Messages that are searched for after a start: those of the last hour, and the unclear ones of the last day."""
 
 
-READ_AHEAD_SECONDS: Final = 1.0
-"""So long is enough what was read while the rows of a step were stored."""
+READ_AHEAD_SECONDS: Final = 0.5
+"""What was read while the rows of a step were stored is used within this time: what people ask for counts that soon."""
 
 HELD_TRIES: Final = 12
 """Tries of a message that is refused for a reason that we do not know, over 50 minutes."""

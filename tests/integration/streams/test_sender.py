@@ -9,7 +9,7 @@ import pytest
 from faust.exceptions import ProducerSendError
 
 from counterpoise.contracts.blocks import BlockRequest
-from counterpoise.contracts.topics import BLOCK_REQUESTS
+from counterpoise.contracts.topics import BLOCK_REQUESTS, PAIRS, SCORES, Topic
 from counterpoise.kafka.clients import make_consumer
 from counterpoise.kafka.topic_setup import ensure_topics
 from counterpoise.runtime.clock import SystemClock
@@ -20,7 +20,7 @@ from counterpoise.settings.model import Settings
 from counterpoise.settings.sections.engine_sections import KafkaSettings
 from streams.faust_app import StreamsApp, create_app
 from streams.sender import Sender
-from streams.worker import Outgoing
+from streams.worker import Outgoing, sent_together
 from testkit.ports import reserved_port
 from tests.engines import RunningKafka
 from tests.waiting import PATIENCE_SECONDS, wait_for
@@ -83,6 +83,61 @@ def test_what_fails_before_a_message_is_on_its_way_is_waited_for_too(own_kafka: 
         consumer.close()
     # It comes again where the broker took longer to confirm it than the client tries.
     assert all(one == REQUEST for one in found)
+
+
+def test_what_is_sent_together_arrives_once_the_broker_is_back(own_kafka: RunningKafka, tmp_path: Path) -> None:
+    sent = [REQUEST.model_copy(update={"chain": chain}) for chain in ("bitcoin", "litecoin", "signet")]
+
+    async def run(status: ServiceStatus) -> None:
+        app = app_on(own_kafka.target, tmp_path)
+        producer = await app.maybe_start_producer()
+        own_kafka.kill()
+        try:
+            sender = Sender(app.maybe_start_producer, "sending", Waiter(SystemClock(), status, lambda: False))
+            sending = asyncio.create_task(sender.send(*(Outgoing(BLOCK_REQUESTS, one.chain, one) for one in sent)))
+            while status.snapshot()["waiting_on"] is None:
+                assert not sending.done(), sending
+                await asyncio.sleep(0.05)
+            own_kafka.restart()
+            ensure_topics(own_kafka.target, "sending")
+            await asyncio.wait_for(sending, PATIENCE_SECONDS)
+        finally:
+            await producer.stop()
+
+    with ServiceStatus("streams", tmp_path / "run", SystemClock()) as status:
+        status.working()
+        asyncio.run(run(status))
+        assert status.snapshot()["state"] == "working"
+    name = BLOCK_REQUESTS.full_name("sending")
+    consumer = make_consumer(own_kafka.target, (name,), client_id="test", group_id=None, kafka=KafkaSettings())
+    found: set[str] = set()
+
+    def came() -> bool:
+        records = [record for part in consumer.poll(timeout_ms=1_000).values() for record in part]
+        found.update(BlockRequest.model_validate_json(record.value).chain for record in records)
+        return len(found) == len(sent)
+
+    try:
+        wait_for(came, "all messages")
+    finally:
+        consumer.close()
+
+
+def test_messages_of_one_topic_with_a_key_each_are_sent_together() -> None:
+    def one(key: str, topic: Topic = PAIRS, crash_point: str | None = None) -> Outgoing:
+        return Outgoing(topic, key, REQUEST, crash_point=crash_point)
+
+    score, requests = one("bitcoin", SCORES, "streams-after-score"), one("a", BLOCK_REQUESTS)
+    pairs = [one("a"), one("b"), one("c"), one("b"), one("a")]
+    assert list(sent_together([score, score, *pairs, requests])) == [
+        [score],
+        [score],
+        pairs[:3],
+        pairs[3:],
+        [requests],
+    ]
+    assert list(sent_together([one("a", PAIRS, "here"), one("b")])) == [[one("a", PAIRS, "here")], [one("b")]]
+    assert list(sent_together([])) == []
 
 
 def test_a_stop_ends_the_wait(tmp_path: Path) -> None:
