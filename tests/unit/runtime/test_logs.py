@@ -17,17 +17,6 @@ TOKEN = "xoxb-123456789-abcdefXYZ"
 SECRETS = (TOKEN, "hunter2", "s3cret-cookie")
 
 
-@pytest.fixture(autouse=True)
-def _logging_as_it_was() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
-
-
 def speak() -> None:
     log = structlog.get_logger("test")
     log.info(f"posting with {TOKEN}", token=TOKEN, password="hunter2", nested={"cookie": "s3cret-cookie"}, height=3)
