@@ -193,6 +193,7 @@ def test_a_restore_that_is_killed_at_any_place_loses_nothing_and_goes_on(desk: D
     ch, name = desk.ch, f"{desk.ch.database}-f"
     assert desk.run("backup", name)[0] == 0
     backed_up = rows(ch)
+    assert len(FORWARD) > 8
     for point in FORWARD:
         ch.execute("INSERT INTO blocks_log SELECT * REPLACE (height + 1000000 AS height) FROM blocks_log LIMIT 1")
         changed = rows(ch)
