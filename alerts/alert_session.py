@@ -157,6 +157,7 @@ class AlertSession:
             docs_url=settings.desk.docs_url,
             buttons=has_buttons(settings) and receiver.kind == "slack",
             people=people,
+            clock=self._clock,
         )
         policy = DeliveryPolicy(
             store,

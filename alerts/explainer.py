@@ -29,7 +29,7 @@ from counterpoise.clickhouse.explain_window import by_entity, read_set
 from counterpoise.clickhouse.read_only import connect_read_only
 from counterpoise.contracts.alert_transition import AlertEvidence, AlertExplanation, AlertTransition, MovedBy
 from counterpoise.contracts.scores import ScoreEvent
-from counterpoise.errors import CounterpoiseError
+from counterpoise.errors import CounterpoiseError, RetryableError
 from counterpoise.explain.explained_change import Window, explain
 from counterpoise.explain.views import JoinedEntity, groups_of
 from counterpoise.pools.attribution_set import AttributionSet
@@ -37,7 +37,7 @@ from counterpoise.runtime.clock import Clock
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from counterpoise.spans import DAY_SECONDS
-from counterpoise.windows import RAW, VIEWS, View
+from counterpoise.windows import LEADERS, RAW, VIEWS, View
 
 log = structlog.get_logger(__name__)
 
@@ -182,6 +182,8 @@ class AlertExplainer:
         try:
             rows = finish(pair)
             after, before = self._reader().pools.pair(rows, attribution_id, height=height, time=time, unknown=unknown)
+            if not _is_of(after, series[RAW]):
+                raise RetryableError("another branch was counted")
             metric = "" if subject.change_blocks else subject.additive or ""
             entities = {pool: owners.entity_of(pool, time) for pool in after.blocks}
             groups = groups_of(after.blocks, entities, unknown, metric)
@@ -259,6 +261,13 @@ class AlertExplainer:
             self._open = _Reader(ch, ConcentrationLog(ch, names), PoolWindows(ch, names))
             return self._reader()
         return self._open
+
+
+def _is_of(counted: PoolWindow, value: WindowCounts) -> bool:
+    """Whether the blocks that were counted are those of the value: its message may be of a branch that lost meanwhile."""
+    largest = sorted(counted.blocks.values(), reverse=True)[:LEADERS]
+    total = sum(counted.blocks.values()) + counted.unknown
+    return largest == [int(count) for count in value.counts[-1] if count] and total == int(value.n[-1])
 
 
 def _moved(subject: ExplainedSubject, before: PoolWindow, after: PoolWindow, owners: AttributionSet) -> MovedBy | None:

@@ -113,7 +113,9 @@ def odd_number(scalar: Any) -> str:
     if length > MAX_DIGITS and (scalar.implicit[0] or scalar.tag) and _NUMBER.fullmatch(scalar.value):
         return f"a number of {length} characters, expected at most {MAX_DIGITS}"
     if scalar.implicit[0] and _OTHER_BASE.fullmatch(scalar.value):
-        return f"{scalar.value}, which YAML reads as {yaml.safe_load(scalar.value)}: write a plain number, or put it in quotes"
+        read = yaml.safe_load(scalar.value)
+        if isinstance(read, int | float):
+            return f"{scalar.value}, which YAML reads as {read}: write a plain number, or put it in quotes"
     return ""
 
 

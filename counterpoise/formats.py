@@ -84,10 +84,10 @@ class Formats:
     def points_line(self, size: float) -> str:
         """The size of a change in percentage points as in a rules file, without a sign.
 
-        >>> TEXT.points_line(0.05), TEXT.points_line(0.025)
-        ('5', '2.5')
+        >>> TEXT.points_line(0.05), TEXT.points_line(0.025), TEXT.points_line(1.000004)
+        ('5', '2.5', '100.0004')
         """
-        return f"{round(100 * size, _LINE_DECIMALS):g}"
+        return f"{100 * size:.{_LINE_DECIMALS}f}".rstrip("0").rstrip(".")
 
     def count(self, value: int | None) -> str:
         """A count, thousands apart.

@@ -12,7 +12,7 @@ PREFIX: Final = "COUNTERPOISE_"
 ANY_NAME: Final = "NAME"
 """Stands for a name of your choice in the name of a variable."""
 NAMES: Final = Path(__file__).with_name("variable_names.txt")
-"""The name of every variable that is read. `make generate` writes it: the settings themselves take half of a small command's time."""
+"""The name of every variable that is read. `make generate` writes it: the settings themselves are a fifth of a small command."""
 
 _TESTS: Final = (f"{PREFIX}TEST_", f"{PREFIX}CRASH_POINT")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from alerts.rules.condition import Condition, condition_of
@@ -15,20 +15,23 @@ from counterpoise.windows import RAW
 VIEW_WORDS: Final[Mapping[str, str]] = {"raw": "pools as they sign", "entity": "entities"}
 
 
-def views_text(found: AlertExplanation) -> str:
-    """Both views of the metric, and why they differ; empty without both. Nothing in it is escaped."""
+def views_text(found: AlertExplanation, lines: Sequence[float] = ()) -> str:
+    """Both views of the metric, each value on its side of these lines, and why they differ; empty without both.
+
+    Nothing in it is escaped.
+    """
     words = condition_of(found.metric)
     if words is None or len(found.views) < len(VIEW_WORDS):
         return ""
-    values = [f"• {VIEW_WORDS.get(one.view, one.view)}: {_value(one, words)}" for one in found.views]
+    values = [f"• {VIEW_WORDS.get(one.view, one.view)}: {_value(one, words, lines)}" for one in found.views]
     return "\n".join([*values, _why(found, words)])
 
 
-def _value(one: ViewValue, words: Condition) -> str:
-    text = words.format(one.value)
+def _value(one: ViewValue, words: Condition, lines: Sequence[float]) -> str:
+    text = words.format(one.value, lines)
     if one.interval_low is not None and one.interval_high is not None:
         text += f", 95 % interval {words.format(one.interval_low)} to {words.format(one.interval_high)}"
-    return text + ("" if one.high is None else f", at most {words.format(one.high)} with the unknown blocks")
+    return text + ("" if one.high is None else f", at most {words.format(one.high, lines)} with the unknown blocks")
 
 
 def _why(found: AlertExplanation, words: Condition) -> str:

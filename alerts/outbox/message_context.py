@@ -32,13 +32,15 @@ from alerts.store.alert_store import AlertStore
 from counterpoise.chain.chain_registry import BITCOIN
 from counterpoise.contracts.alert_transition import ANNOUNCING_STATES, AlertTransition
 from counterpoise.formats import utc_minute
-from counterpoise.runtime.clock import SystemClock
+from counterpoise.runtime.clock import Clock, SystemClock
 from counterpoise.spans import long_span
 from counterpoise.windows import View
 
 PAST_BLOCKS = (144, 1008)
 MAX_READY: Final = 64
 """Steps of a batch for whose messages is read ahead."""
+READY_SECONDS: Final = 10.0
+"""What was read ahead is shown within this time: a message that waits longer states how far the chain is by then."""
 NOTES = ("owner", "runbook", "alarm_rate", "link")
 """Fields of a rule that a message to a program has as they are, where the rule has them."""
 
@@ -71,6 +73,7 @@ class Renderer:
         docs_url: str | None = None,
         buttons: bool = False,
         people: CurrentActions | None = None,
+        clock: Clock | None = None,
     ) -> None:
         """`docs_url`: where the documentation is served. `buttons`: whether an alert that fires has buttons. `people`: what they
         asked for, read as of now if not given."""
@@ -81,7 +84,9 @@ class Renderer:
         self._docs_url = (docs_url or "").rstrip("/")
         self._rules: Mapping[tuple[str, str], Rule] = {(rule.id, rule.chain): rule for rule in rules}
         self._dataset = dataset
+        self._clock = clock or SystemClock()
         self._ready: dict[tuple[str, int], tuple[int | None, tuple[Past, ...]]] = {}
+        self._ready_at = float("-inf")
 
     def render(self, job: Job, announced: Sequence[AlertTransition], group: GroupView | None = None) -> Message:
         """The message of a job; `announced`: what was sent of its alert so far, the firing first where there was one. For a
@@ -164,9 +169,7 @@ class Renderer:
         now = self._now(job.transition, allowed)
         limit = f"{allowed:,.10g}"
         if isinstance(rule, HeightRule):
-            limit = rule.format_value(allowed)
-            if now.startswith(f"now {limit} "):
-                limit = rule.format_line(allowed)
+            limit = rule.format_line(allowed)
         limit += f", the end of the silence of {silence.author or 'nobody named'}"
         return worse_message(job.transition, limit, now, context)
 
@@ -189,7 +192,7 @@ class Renderer:
         context = self._words(transition, rule)
         if isinstance(rule, HeightRule) and found.attribution_id and found.height is not None:
             ready = self._ready.pop((transition.alert_id, transition.sequence), None)
-            if ready is None:
+            if ready is None or self._clock.monotonic() - self._ready_at > READY_SECONDS:
                 place = (rule.chain, found.attribution_id, rule.view, rule.window_blocks)
                 ready = self._surroundings(*place, [found.height])[found.height]
             tip, past = ready
@@ -198,7 +201,7 @@ class Renderer:
 
     def prepare(self, shown: Sequence[AlertTransition]) -> None:
         """Read ahead what messages show of these steps, for their next use alone; RetryableError while ClickHouse is unavailable."""
-        self._ready = {}
+        self._ready, self._ready_at = {}, self._clock.monotonic()
         together: dict[tuple[str, str, View, int], list[AlertTransition]] = {}
         for step in shown:
             rule, found = self._rule_of(step), step.evidence

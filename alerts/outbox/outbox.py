@@ -213,12 +213,13 @@ class Outbox:
         ]
         try:
             self._renderer.prepare(shown)
+            read_at = self._clock.monotonic()
             checked = self._store.sending_checks.read()
         except RetryableError as error:
             log.warning("cannot read ahead for a message", reason=str(error))
             return
         steps = frozenset((step.alert_id, step.sequence) for step in transitions)
-        self._ahead = _ReadAhead(steps, checked, self._clock.monotonic())
+        self._ahead = _ReadAhead(steps, checked, read_at)
 
     def enqueue(self, transition: AlertTransition, *, inherited: bool = False) -> None:
         """Queue the messages of a transition that is announced; nothing for one that is not, or was."""

@@ -18,7 +18,8 @@ class OutboxWorker:
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
-        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[tuple[Callable[[], None], int]] = queue.SimpleQueue()
+        """What to do, and how many transitions or states at start that brings: a check of what is due brings none."""
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="outbox", daemon=True)
         self._handed = self._taken = 0
@@ -51,19 +52,19 @@ class OutboxWorker:
 
     def enqueue(self, transition: AlertTransition) -> None:
         """Hand over a transition."""
-        self._hand(lambda: self._outbox.enqueue(transition))
+        self._hand(lambda: self._outbox.enqueue(transition), messages=1)
 
     def announce(self, start: Start) -> None:
         """Hand over a state at start."""
-        self._hand(lambda: self._outbox.announce_start(start, inherited=True))
+        self._hand(lambda: self._outbox.announce_start(start, inherited=True), messages=1)
 
     def remind(self, firing: Sequence[AlertTransition]) -> None:
         """Hand over what still fires."""
         self._hand(lambda: self._outbox.remind(firing))
 
-    def _hand(self, work: Callable[[], None]) -> None:
-        self._handed += 1
-        self._inbox.put(work)
+    def _hand(self, work: Callable[[], None], *, messages: int = 0) -> None:
+        self._handed += messages
+        self._inbox.put((work, messages))
 
     def _work(self) -> None:
         try:
@@ -75,12 +76,12 @@ class OutboxWorker:
             self.failure = error
 
     def _take(self, wait_seconds: float) -> None:
-        """Wait for work that long, then take all there is."""
+        """Wait for work that long, then take what is there by then: what comes meanwhile does not delay the messages."""
         try:
-            work = self._inbox.get(timeout=wait_seconds) if wait_seconds > 0 else self._inbox.get_nowait()
-            while True:
-                work()
-                self._taken += 1
-                work = self._inbox.get_nowait()
+            taken = self._inbox.get(timeout=wait_seconds) if wait_seconds > 0 else self._inbox.get_nowait()
         except queue.Empty:
             return
+        for found in [taken, *(self._inbox.get_nowait() for _ in range(self._inbox.qsize()))]:
+            work, messages = found
+            work()
+            self._taken += messages

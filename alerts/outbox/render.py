@@ -27,8 +27,8 @@ MAX_HEADER_CHARACTERS: Final = 150
 MAX_TEXT_CHARACTERS: Final = 4_000
 FINAL_CONFIRMATIONS: Final = 6
 MAX_DIGEST_LINES: Final = 40
-MAX_PAGES: Final = 4
-"""Sections of a list."""
+MAX_PAGES: Final = 3
+"""Sections of all lists of a message. Slack refuses a message whose blocks have over some 11,000 characters together."""
 MAX_LINE_CHARACTERS: Final = 1_200
 MAX_FURTHER_CHARACTERS: Final = 100
 """Room for the line below a list."""
@@ -214,8 +214,12 @@ def start_message(
     blocks = [
         header("State at start"),
         section(escape(head) + ". What happened before is recorded, not posted."),
-        *_pages(["*Rules*", *values], further_rules),
-        *_pages(["*Open alerts*", *alerts], lambda left: f"• {left} more: `counterpoise alerts list`" if left else ""),
+        *_pages(["*Rules*", *values], further_rules, 1),
+        *_pages(
+            ["*Open alerts*", *alerts],
+            lambda left: f"• {left} more: `counterpoise alerts list`" if left else "",
+            MAX_PAGES - 1,
+        ),
     ]
     firing = sum(found.state == "firing" for found in open_alerts)
     counts = f"{firing} firing, {len(open_alerts) - firing} pending or possible"
@@ -280,9 +284,14 @@ def _text(transition: AlertTransition, context: MessageContext) -> str:
     return cut(f"{mark_of(transition)}: {escape(context.title)}: {escape(transition.summary)}", MAX_TEXT_CHARACTERS)
 
 
+def _lines(transition: AlertTransition, context: MessageContext) -> tuple[float, ...]:
+    """Beside which a value of the alert is written: on its side of each."""
+    return (*context.lines, *(() if transition.threshold is None else (transition.threshold,)))
+
+
 def _facts(transition: AlertTransition, context: MessageContext) -> list[tuple[str, str]]:
     found = transition.evidence
-    lines = (*context.lines, *(() if transition.threshold is None else (transition.threshold,)))
+    lines = _lines(transition, context)
     facts = _metric_facts(transition, lines)
     if not facts and transition.value is not None and context.share and found.height is not None:
         unknown = f"{found.unknown} unknown block{'' if found.unknown == 1 else 's'}"
@@ -340,7 +349,7 @@ def _metric_facts(transition: AlertTransition, lines: Sequence[float]) -> list[t
 
 def _details(transition: AlertTransition, context: MessageContext, *, advice: bool = True) -> list[dict[str, Any]]:
     """Both views, what moved the value, leaders, advice, and the SQL."""
-    blocks = _explained(transition)
+    blocks = _explained(transition, context)
     if transition.evidence.counts:
         blocks.append(section(_leaders(transition, context)))
     if advice and context.advice:
@@ -350,11 +359,14 @@ def _details(transition: AlertTransition, context: MessageContext, *, advice: bo
     return blocks
 
 
-def _explained(transition: AlertTransition) -> list[dict[str, Any]]:
+def _explained(transition: AlertTransition, context: MessageContext) -> list[dict[str, Any]]:
     found = transition.evidence.explanation
     if found is None:
         return []
-    texts = [("Both views", views_text(found)), ("What moved it", moved_text(found.moved) if found.moved else "")]
+    texts = [
+        ("Both views", views_text(found, _lines(transition, context))),
+        ("What moved it", moved_text(found.moved) if found.moved else ""),
+    ]
     return [section(f"*{head}*\n{escape(text)}") for head, text in texts if text]
 
 
@@ -413,13 +425,13 @@ def section(text: str) -> dict[str, Any]:
     return {"type": "section", "text": _mrkdwn(text, MAX_SECTION_CHARACTERS)}
 
 
-def _pages(lines: Sequence[str], further: Callable[[int], str]) -> list[dict[str, Any]]:
-    """Whole lines in as many sections as they need, `MAX_PAGES` at most, and below them what `further` has of the number left out."""
+def _pages(lines: Sequence[str], further: Callable[[int], str], most: int = MAX_PAGES) -> list[dict[str, Any]]:
+    """Whole lines in as many sections as they need, `most` at most, and below them what `further` has of the number left out."""
     pages: list[list[str]] = [[]]
     shown = 0
     for line in (cut(line, MAX_LINE_CHARACTERS) for line in lines):
         if sum(len(one) + 1 for one in pages[-1]) + len(line) > MAX_SECTION_CHARACTERS - MAX_FURTHER_CHARACTERS:
-            if len(pages) == MAX_PAGES:
+            if len(pages) == most:
                 break
             pages.append([])
         pages[-1].append(line)

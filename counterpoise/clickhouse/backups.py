@@ -85,7 +85,7 @@ def restore(
             f"database {dataset.name!r} on {server.server} holds tables, and a restore replaces none: rename it with "
             f"--set-aside, or restore beside it with --dataset OTHER --of {of}"
         )
-    record = RestoreRecord(name, of, dataset.name, set_aside or "" if there else "")
+    record = RestoreRecord(name, of, dataset.name, set_aside or "" if there else "", dataset.kind)
     on_record(record)
     try:
         done = _fill(server, record, progress)

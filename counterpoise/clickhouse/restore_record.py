@@ -7,10 +7,12 @@ The table is dropped last. Its comment names the backup and the database of befo
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import asdict, dataclass
 from typing import Final
 
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.contracts.datasets import DatasetKind
 from counterpoise.errors import ConfigError
 
 TABLE: Final = "restore_not_over"
@@ -19,28 +21,39 @@ TABLE: Final = "restore_not_over"
 
 @dataclass(frozen=True, slots=True)
 class RestoreRecord:
-    """What a restore does: the backup, the database in it, the database that it fills, and the one of before ("" for none)."""
+    """What a restore does: the backup, the database in it, the database that it fills, the one of before ("" for none), and the kind
+    of the dataset."""
 
     backup: str
     of: str
     dataset: str
     kept: str
+    kind: DatasetKind
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words of the command that does all of it again."""
+        kind = () if self.kind == "live" else ("--dataset-kind", self.kind)
+        of = () if self.of == self.dataset else ("--of", self.of)
+        aside = ("--set-aside",) if self.kept else ()
+        return ("--dataset", self.dataset, *kind, "restore", self.backup, *of, *aside)
 
     @property
     def command(self) -> str:
-        """The command that does all of it again."""
-        options = f" --of {self.of}" if self.of != self.dataset else ""
-        return (
-            f"counterpoise --dataset {self.dataset} restore {self.backup}{options}{' --set-aside' if self.kept else ''}"
-        )
+        """The command that does all of it again, on a machine where no other option is needed."""
+        return shlex.join(["counterpoise", *self.words])
 
     @property
     def state(self) -> str:
         """What there is, and the next command: one sentence for whoever meets a restore that stopped."""
+        return self.state_with(self.command)
+
+    def state_with(self, command: str) -> str:
+        """The same with a command that does all of it again."""
         old = f"the database of before is kept as {self.kept}" if self.kept else "there was none before"
         return (
             f"database {self.dataset!r} is not whole: the restore of backup {self.backup!r} is not over, and {old}. "
-            f"Run `{self.command}` again"
+            f"Run `{command}` again"
         )
 
     def statement(self, database: str) -> str:

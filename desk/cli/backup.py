@@ -89,7 +89,7 @@ def restore(
         # Before anything changes, so that whoever stops or loses this command has the line.
         records.append(record)
         old = f"the database of before is kept as {record.kept}; " if record.kept else ""
-        say(f"begins     {old}if this command is stopped, run `{record.command}` again", err=True)
+        say(f"begins     {old}if this command is stopped, run `{to_paste(*record.words)}` again", err=True)
 
     with connect(clickhouse_target(settings), "") as server:
         try:
@@ -105,7 +105,7 @@ def restore(
                 )
         except KeyboardInterrupt:
             for record in records:
-                say(f"counterpoise: stopped. {record.state}", err=True)
+                say(f"counterpoise: stopped. {record.state_with(to_paste(*record.words))}", err=True)
             raise
     say(f"restored   {settings.dataset}: {done.files} files, {done.bytes / 1e6:.1f} MB")
     with connect(clickhouse_target(settings), settings.dataset) as clickhouse:

@@ -7,6 +7,7 @@ and, by `from`, for its classes and functions. Everybody else who imports the mo
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -55,7 +56,8 @@ class _LateFinder:
 
 @contextmanager
 def _stand_ins(names: Sequence[str]) -> Iterator[None]:
-    late = [_LateModule(name) for name in names if name not in sys.modules]
+    alone = threading.active_count() == 1  # another thread would get the stand-in, too
+    late = [_LateModule(name) for name in names if alone and name not in sys.modules]
     for module in late:
         sys.modules[module.__name__] = module
     try:
@@ -85,6 +87,11 @@ class _LateObject(type):
 
     module: str
 
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> _LateObject:
+        if bases:  # a class that others inherit has to be the real one
+            raise TypeError(f"{bases[0].__name__} is imported late, and {name} inherits it: take it out of LATE")
+        return super().__new__(cls, name, bases, namespace)
+
     @property
     def real(cls) -> Any:
         """What it stands for."""
@@ -100,3 +107,6 @@ class _LateObject(type):
 
     def __instancecheck__(cls, instance: object) -> bool:
         return isinstance(instance, cls.real)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return issubclass(subclass, cls.real)

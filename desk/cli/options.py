@@ -10,8 +10,8 @@ import typer
 from counterpoise.errors import ConfigError
 from counterpoise.windows import VIEWS, WINDOWS_BLOCKS, View
 
-HIGHEST = 2**32 - 1
-"""No block is higher: the columns of heights end there."""
+HIGHEST = 2**31 - 1
+"""No block is higher: messages refuse it."""
 
 _WINDOWS = ", ".join(map(str, WINDOWS_BLOCKS))
 
@@ -37,7 +37,8 @@ def number(
 
 def require_finite(option: str, value: float, least: float | None = None, most: float | None = None) -> None:
     """ConfigError for a value of an option that is no finite number, or is out of its bounds."""
-    if not math.isfinite(value) or (least is not None and value < least) or (most is not None and value > most):
+    finite = isinstance(value, int) or math.isfinite(value)  # an int may be too large for a float
+    if not finite or (least is not None and value < least) or (most is not None and value > most):
         kind = "whole" if isinstance(value, int) else "finite"
         bounds = _bounds(least, most)
         of = "" if not bounds else f" {bounds}" if bounds.startswith("from") else f" of {bounds}"

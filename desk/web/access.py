@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import hmac
 import secrets
+import socket
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any, Final
@@ -61,7 +62,9 @@ class Access:
         self._settings = settings
         self._clock = clock
         self._link_file = link_file
-        self.cookie_name = COOKIE_PREFIX + _digest(f"{settings.public_url} {link_file.absolute()}")[:12]
+        self.cookie_name = (
+            COOKIE_PREFIX + _digest(f"{settings.public_url} {socket.gethostname()} {link_file.absolute()}")[:12]
+        )
         """A browser sends the cookies of one host to each of its ports: desks that share a host each have their own name."""
         self._sessions: dict[str, float] = {}
         self._token: SecretStr | None = read_secret(settings.token, settings.token_file, "COUNTERPOISE_DESK__TOKEN")
@@ -110,7 +113,9 @@ class Access:
     def user(self, headers: dict[str, str]) -> str:
         """The user whom a proxy names, from UTF-8 where it is that; empty without one. Guard takes away what no proxy sent."""
         name = self._settings.proxy_user_header
-        found = "" if name is None else headers.get(name.lower(), "").strip()
+        found = (
+            "" if name is None else headers.get(name.lower(), "").strip(" \t")
+        )  # a byte of UTF-8 may look like another space
         try:
             return found.encode("latin-1").decode()
         except UnicodeError:

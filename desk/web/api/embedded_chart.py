@@ -49,13 +49,13 @@ class About:
     dataset_kind: str
 
 
-def written(spec: MetricSpec, value: float, digits: int = 2) -> str:
-    """A value in the metric's unit."""
+def written(spec: MetricSpec, value: float, digits: int = 2, *, lines: Sequence[float] = ()) -> str:
+    """A value in the metric's unit, on its side of these lines."""
     if math.isnan(value):
         return PAGE.missing
     if spec.kind == "percent":
-        return PAGE.share(value)
-    return PAGE.number(value, 0 if spec.kind == "whole" else digits)
+        return PAGE.share(value, lines=lines)
+    return PAGE.number(value, 0 if spec.kind == "whole" else digits, lines=lines)
 
 
 def chart(spec: MetricSpec, points: Sequence[ChartPoint], about: About, *, width: int, height: int) -> str:

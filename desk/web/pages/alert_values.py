@@ -111,18 +111,21 @@ def _values(asker: Asker, sql: str) -> dict[int, float]:
     return found
 
 
-def value_words(metric: str, value: float) -> str:
-    r"""A value in the unit of its metric or signal. A rule with its own wording judges a share or a probability.
+def value_words(metric: str, value: float, lines: Sequence[float] = ()) -> str:
+    r"""A value in the unit of its metric or signal, on its side of these lines. A rule with its own wording judges a share or a
+    probability.
 
     >>> value_words("", 0.755), value_words("hhi_10000", 2500.4)
     ('75.5\xa0%', '2,500')
     >>> value_words("hhi_10000 change 1008", 120.0), value_words("unknown_share", 0.117)
     ('+120', '11.7\xa0%')
+    >>> value_words("top4_share", 0.74996, [0.75]), value_words("hhi_10000", 2499.6, [2500])
+    ('74.996\xa0%', '2,499.6')
     """
     if metric in SPECS:
-        return written(SPECS[metric], value)
+        return written(SPECS[metric], value, lines=lines)
     words = condition_of(metric)
-    return PAGE.share(value) if words is None else PAGE.tie(words.format(value))
+    return PAGE.share(value, lines=lines) if words is None else PAGE.tie(words.format(value, lines))
 
 
 def draw_values(found: Values, steps: Sequence[Row], metric: str, subject: str) -> str:
@@ -137,7 +140,7 @@ def draw_values(found: Values, steps: Sequence[Row], metric: str, subject: str) 
     def draw(width: float, name: str) -> str:
         return value_plot(found.points, shown, line, metric, width=width, name=name, title=subject)
 
-    return figure(draw, "values", numbers(subject, found.points, metric))
+    return figure(draw, "values", numbers(subject, found.points, metric, () if line is None else (line,)))
 
 
 def _begins(step: Row) -> bool:
@@ -145,15 +148,15 @@ def _begins(step: Row) -> bool:
     return bool(step["state"] == "firing" and step["previous_state"] != "firing")
 
 
-def numbers(caption: str, points: Sequence[ValuePoint], metric: str) -> Numbers:
-    """The end of each stretch, with the lowest and highest value inside it."""
+def numbers(caption: str, points: Sequence[ValuePoint], metric: str, lines: Sequence[float] = ()) -> Numbers:
+    """The end of each stretch, with the lowest and highest value inside it, each on its side of these lines."""
     rows = [
         (
             PAGE.minute(stretch[-1].time),
             PAGE.count(stretch[-1].height),
-            value_words(metric, stretch[-1].value),
-            value_words(metric, min(point.value for point in stretch)),
-            value_words(metric, max(point.value for point in stretch)),
+            value_words(metric, stretch[-1].value, lines),
+            value_words(metric, min(point.value for point in stretch), lines),
+            value_words(metric, max(point.value for point in stretch), lines),
         )
         for stretch in stretches(points)
     ]
@@ -172,6 +175,7 @@ def value_plot(
 ) -> str:
     """The value over time, the line that fires, and a mark at each step that fired or closed."""
     frame = plots.share_frame(width)
+    beside = () if line is None else (line,)
     low, high = rounded_out(
         min([point.value for point in points] + ([] if line is None else [line])),
         max([point.value for point in points] + ([] if line is None else [line])),
@@ -201,7 +205,7 @@ def value_plot(
         )
     parts.append(marks.line(places, class_="line mining"))
     parts.append(marks.dot(*places[-1], 3.5, class_="dot mining"))
-    labels = [EndLabel(places[-1][1], value_words(metric, points[-1].value), "label strong mining")]
+    labels = [EndLabel(places[-1][1], value_words(metric, points[-1].value, beside), "label strong mining")]
     if line is not None:
         parts.append(marks.segment(frame.x0, y(line), frame.x1, y(line), class_="rule"))
         labels.append(EndLabel(y(line), f"{value_words(metric, line)} line", "label"))
@@ -211,8 +215,9 @@ def value_plot(
     parts.append(marks.x_axis(frame, across))
     lowest, highest = (pick(point.value for point in points) for pick in (min, max))
     description = (
-        f"Line, {PAGE.minute(points[0].time)} to {PAGE.minute(points[-1].time)}. It ends at {value_words(metric, points[-1].value)}; "
-        f"lowest {value_words(metric, lowest)}, highest {value_words(metric, highest)}."
+        f"Line, {PAGE.minute(points[0].time)} to {PAGE.minute(points[-1].time)}. "
+        f"It ends at {value_words(metric, points[-1].value, beside)}; "
+        f"lowest {value_words(metric, lowest, beside)}, highest {value_words(metric, highest, beside)}."
         + (f" The line of the rule is {value_words(metric, line)}." if line is not None else "")
         + (f" Steps: {'; '.join(said)}." if said else "")
     )

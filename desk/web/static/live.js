@@ -72,7 +72,10 @@ async function choose(chart, span) {
     drawn = await answer.text();
   } catch { return; }
   if (wanted.get(chart) !== span) return;
-  chart.querySelector(".drawn").innerHTML = drawn;
+  const box = chart.querySelector(".drawn");
+  const focus = focusIn(box);
+  box.innerHTML = drawn;
+  focus(box);
   for (const button of chart.querySelectorAll("[data-span]")) {
     button.setAttribute("aria-pressed", String(button.dataset.span === span));
   }

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from alerts.explainer import AlertExplainer
 from alerts.outbox.jobs import job_of
-from alerts.outbox.message_context import Renderer
+from alerts.outbox.message_context import READY_SECONDS, Renderer
 from alerts.outbox.receivers.slack_receiver import SlackReceiver
 from alerts.rules.rule import HeightRule
 from alerts.rules.top_share_rule import TopShareRule
@@ -27,6 +27,7 @@ from counterpoise.pools.entity_map import EntityGroup, EntityMap, Membership
 from counterpoise.pools.registry_file import load_registry
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.windows import RAW, VIEWS
+from testkit.manual_clock import ManualClock
 from testkit.slack_server import CHANNEL, TOKEN, SlackServer
 from tests.integration.sql.conftest import own_sample
 from tests.integration.sql.sample import CURRENT, FIRST, LAST
@@ -141,6 +142,21 @@ def test_what_the_message_of_the_block_has_is_not_read(scored: ClickHouse) -> No
     assert found.evidence.explanation == expected
 
 
+def test_a_message_of_a_branch_that_lost_meanwhile_has_no_parts_of_the_other_one(scored: ClickHouse) -> None:
+    fired, message = firing(scored, SHARE), message_at(scored, LAST)
+    expected = explained(scored, SHARE).evidence.explanation
+    assert expected is not None and expected.moved is not None
+    (first, count), *others = message.windows[0].leaders
+    others[0] = (others[0][0], others[0][1] - 1)
+    raw = message.windows[0].model_copy(update={"leaders": ((first, count + 1), *others)})
+    lost = message.model_copy(update={"windows": (raw, *message.windows[1:])})
+    assert raw.view == RAW
+    explainer = AlertExplainer([SHARE], lambda: scored, SystemClock(), span_seconds=SPAN_SECONDS)
+    [found] = explainer.explained([fired], {("bitcoin", lost.tip_hash): lost})
+    assert found.evidence.explanation is not None
+    assert (found.evidence.explanation.moved, found.evidence.explanation.joined) == (None, ())
+
+
 @pytest.mark.parametrize(
     "change",
     [{"windows": ()}, {"attribution_id": "another"}, {"tip_hash": "11" * 32}],
@@ -247,6 +263,17 @@ def test_what_was_read_ahead_is_in_the_message_and_is_not_read_again(scored: Cli
     scored.execute("TRUNCATE TABLE concentration_log")
     assert ahead.render(job, [fired]) == expected
     assert renderer().render(job, [fired]) != expected, "else it shows nothing of what was read"
+
+
+def test_what_was_read_ahead_long_ago_is_read_again(scored: ClickHouse) -> None:
+    fired, clock = explained(scored, SHARE), ManualClock()
+    job = job_of(fired, "post", inherited=False)
+    renderer = Renderer(AlertStore(scored), [SHARE], "test", clock=clock)
+    before = renderer.render(job, [fired])
+    renderer.prepare([fired])
+    scored.execute("TRUNCATE TABLE concentration_log")
+    clock.advance(READY_SECONDS + 1.0)
+    assert renderer.render(job, [fired]) != before
 
 
 def test_what_an_edit_and_its_reply_show_is_read_ahead_together(scored: ClickHouse) -> None:

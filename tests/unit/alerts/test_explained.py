@@ -90,6 +90,12 @@ def test_both_views_stand_beside_each_other_with_the_group_that_makes_the_differ
     ]
 
 
+def test_a_value_is_on_its_side_of_the_lines_of_its_rule() -> None:
+    raw = {"pool-a": 30, "pool-b": 15, "pool-c": 5, "pool-d": 6, "pool-e": 4, "pool-f": 40}
+    found = explanation_of(raw, "top4_share", raw=0.74996, entity=0.80)
+    assert "• pools as they sign: 74.996 %" in views_text(found, [0.75]).splitlines()
+
+
 def test_bounds_and_intervals_are_of_each_view() -> None:
     views = (
         ViewValue(view="raw", value=0.751, high=0.771, interval_low=0.72, interval_high=0.78),

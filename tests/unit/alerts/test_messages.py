@@ -256,9 +256,12 @@ def test_slacks_limits_hold_and_nothing_is_markup_for_any_text(
         changed_root(transition, resolved, context, context),
         reminder_message(transition, 3, summary, context),
         start_message([(title, summary)] * 100, [transition] * 100, others=3, dataset=title, height=1, at="now"),
+        digest_message([(title, transition, resolved)] * 100, title),
     ):
         assert 0 < len(message.text) <= 4_000
         assert 0 < len(message.blocks) <= 50
+        texts = [part for block in message.blocks for part in (block.get("text"), *block.get("fields", ()))]
+        assert sum(len(part["text"]) for part in texts if part) <= 11_000, "Slack has refused a message of 11,341"
         for block in message.blocks:
             parts = [block.get("text"), *block.get("fields", []), *block.get("elements", [])]
             for part in filter(None, parts):

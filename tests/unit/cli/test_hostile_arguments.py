@@ -19,7 +19,7 @@ STAYS = {"demo", "desk", "slack", "run", "up", "down", "backfill"}
 GOOD = {"day": "2024-06-30", "labels": "rule=x", "usd": "10m", "max_expected_loss": "1000", "out": "out"}
 """Values of required parameters beside the one that is tried; another one is `nosuch`."""
 
-NUMBERS = ("", "-1", "9" * 30)
+NUMBERS = ("", "-1", "9" * 400)
 DATES = ("", "0001-01-01")
 NAMES = ("", "\x1b[2J\u202e\udcff")
 FILES = ("", "folder", "binary.parquet", "latin.yaml")
@@ -35,7 +35,7 @@ def leaves(name: str) -> list[tuple[list[str], Any]]:
 def hostile(name: str, parameter: Any) -> tuple[str, ...]:
     annotation = str(parameter.type_descriptor.annotation)
     if "int" in annotation or "float" in annotation:
-        return NUMBERS if name not in STAYS else ("-1", "9" * 30) if parameter.name != "from_height" else ("-1",)
+        return NUMBERS if name not in STAYS else ("-1", "9" * 400) if parameter.name != "from_height" else ("-1",)
     if name in STAYS or "bool" in annotation:
         return ()
     if "Path" in annotation or parameter.name in {"blocks", "mapping", "source"}:

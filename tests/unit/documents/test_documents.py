@@ -191,6 +191,7 @@ def test_limits_are_exact() -> None:
     with pytest.raises(DocumentError, match="nested over 32 deep"):
         parse_yaml("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1))
     assert parse_yaml("9" * 100) == int("9" * 100)
+    assert parse_yaml("[08:30, 0:30, 0123:45]") == ["08:30", "0:30", "0123:45"], "YAML takes none of them for a number"
     assert parse_yaml(f"'{'9' * 101}'") == "9" * 101, "a text in quotes is no number"
     with pytest.raises(DocumentError, match="a number of 101 characters, expected at most 100"):
         parse_yaml("9" * 101)

@@ -252,5 +252,5 @@ def test_a_proxys_user_and_the_bearer_of_the_token_have_forms_too(make: Callable
     assert len({access.form_token(one) for one in (ada, bob, program)}) == 3
     assert [access.user(one) for one in (ada, bob, program)] == ["ada", "bob", ""]
     assert make().user(ada) == "", "a header that no proxy was configured for"
-    written = {"Zoë 七": "Zoë 七".encode(), "Zoë": "Zoë".encode("latin-1")}
+    written = {name: name.encode() for name in ("Zoë 七", "vanità", "vanitÅ")} | {"Zoë": "Zoë".encode("latin-1")}
     assert {access.user({"x-user": sent.decode("latin-1")}): sent for sent in written.values()} == written
