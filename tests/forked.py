@@ -181,6 +181,8 @@ def _serve(connection: socket.socket) -> int:
         if pid == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            # As in a terminal, also where the tests were started in the background of a shell, which leaves Ctrl-C without effect.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             connection.close()
             for descriptor in (woken, wake, handed[3], *running.values()):
                 os.close(descriptor)
