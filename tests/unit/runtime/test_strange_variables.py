@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.cli.root import main
-from desk.settings_reference import PREFIX, variables
-from desk.strange_variables import describe, strange_variables
+from desk.settings_reference import variables
+from desk.strange_variables import PREFIX, describe, strange_variables
 from tests.runbook import assert_shown
 
 KNOWN = sorted(variables())
