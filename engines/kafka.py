@@ -20,9 +20,11 @@ from typing import IO, Final
 from counterpoise.errors import EngineError
 from counterpoise.kafka.broker_probe import kafka_answers
 from counterpoise.runtime.private_files import open_private, private_folder
-from counterpoise.runtime.python_module import module_command, module_environment
+from counterpoise.runtime.python_module import module_command
 from counterpoise.settings.endpoints import KafkaTarget
+from engines.kafka_front.fronted_broker import CANNOT_START
 from engines.ports import HOST, free_port, require_free_port
+from engines.processes import start_apart
 
 START_TIMEOUT_SECONDS = 15.0
 _PORT_ATTEMPTS = 5
@@ -164,19 +166,11 @@ def _start(binary: str, port: int, log_file: Path, advertised_port: int) -> Kafk
     environment = {name: value for name, value in os.environ.items() if name in _PASSED_ON}
     with open_private(log_file, "append") as log:
         reserve_room(log, log_file)
-        try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                env=module_environment(environment),
-            )
-        except OSError as error:
-            raise EngineError(f"the embedded Kafka's broker {binary} does not start on this machine: {error}") from None
+        process = start_apart(command, log, environment)
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < deadline:
+        if process.poll() == CANNOT_START:
+            raise EngineError(f"the embedded Kafka's broker {binary} does not start on this machine: see {log_file}")
         if process.poll() is not None:
             raise EngineError(f"the embedded Kafka ended at once with code {process.returncode}: see {log_file}")
         if kafka_answers(HOST, port, 1.0) and process.poll() is None:

@@ -12,8 +12,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
+
+from counterpoise.runtime.python_module import module_environment
+
+
+def start_apart(command: Sequence[str], log: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start a module of ours in another session, with its output in a log. An interrupt of the terminal reaches only the caller."""
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+        env=module_environment(environment),
+    )
 
 
 def command_of(pid: int) -> str | None:

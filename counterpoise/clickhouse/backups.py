@@ -123,7 +123,11 @@ def _fill(server: ClickHouse, record: RestoreRecord, progress: Progress | None) 
     crash_point("restore-after-aside")
     server.execute(f"RENAME DATABASE `{new}` TO `{record.dataset}`")
     crash_point("restore-after-rename")
-    statement = f"RESTORE DATABASE `{record.of}` AS `{record.dataset}` FROM File('{record.backup}')"
+    # An administrator's database may have a comment, which the one that was just made lacks.
+    statement = (
+        f"RESTORE DATABASE `{record.of}` AS `{record.dataset}` FROM File('{record.backup}') "
+        "SETTINGS allow_different_database_def = 1"
+    )
     done = _run(server, statement, record.backup, progress, "restore-after-start")
     crash_point("restore-after-read")
     return done
@@ -135,12 +139,12 @@ def undo_restore(server: ClickHouse, dataset: str, progress: Progress | None = N
     It waits until the server has ended the restore. Stopped at any place, it does the rest when it is called again.
     """
     new = beside(dataset)
-    record = read_record(server, dataset, new)
+    record = read_record(server, dataset, dataset, new)
     if record is None:
         _make_free(server, new)
         return
     _await_end(server, record.backup, progress)
-    if read_record(server, dataset):
+    if read_record(server, dataset, dataset):
         _make_free(server, new)
         server.execute(f"RENAME DATABASE `{dataset}` TO `{new}`")
         crash_point("restore-undo-after-rename")

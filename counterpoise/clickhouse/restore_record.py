@@ -67,17 +67,18 @@ def beside(dataset: str) -> str:
     return f"{dataset}_restoring"
 
 
-def read_record(server: ClickHouse, *databases: str) -> RestoreRecord | None:
-    """The record in the first of these databases that has one."""
+def read_record(server: ClickHouse, dataset: str, *databases: str) -> RestoreRecord | None:
+    """The record of a restore of the dataset, in the first of these databases that has one."""
     rows = server.query(
         "SELECT comment FROM system.tables WHERE name = {table:String} AND database IN {databases:Array(String)} "
-        "ORDER BY indexOf({databases:Array(String)}, database) LIMIT 1",
+        "ORDER BY indexOf({databases:Array(String)}, database)",
         {"table": TABLE, "databases": list(databases)},
     )
-    return RestoreRecord(**json.loads(rows[0][0])) if rows else None
+    found = [RestoreRecord(**json.loads(comment)) for (comment,) in rows]
+    return next((record for record in found if record.dataset == dataset), None)
 
 
 def require_whole(server: ClickHouse, dataset: str) -> None:
     """ConfigError with the next command where a restore into the dataset's database is not over."""
-    if record := read_record(server, dataset, beside(dataset)):
+    if record := read_record(server, dataset, dataset, beside(dataset)):
         raise ConfigError(record.state)

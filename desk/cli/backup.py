@@ -79,6 +79,7 @@ def restore(
     from counterpoise.clickhouse.client import connect
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
+    from desk.supervise.only_one import only_one
 
     settings = Settings.load()
     _refuse_running(settings)
@@ -91,7 +92,8 @@ def restore(
         old = f"the database of before is kept as {record.kept}; " if record.kept else ""
         say(f"begins     {old}if this command is stopped, run `{to_paste(*record.words)}` again", err=True)
 
-    with connect(clickhouse_target(settings), "") as server:
+    alone = only_one(settings, "restore", patience_seconds=0.0, next_step="wait until it ends")
+    with alone, connect(clickhouse_target(settings), "") as server:
         try:
             with _progress("reading", name) as progress:
                 done = backups.restore(

@@ -75,11 +75,8 @@ def _places(session: Session, sql: str, tables: list[ExternalTable]) -> tuple[Tr
 
 
 def _is_table(node: Tree, name: str) -> bool:
-    """Whether a node of the tree reads a table of this name, under that name."""
-    return node["type"] == "TableExpression" and node.get("database_and_table_name") == {
-        "type": "TableIdentifier",
-        "name": name,
-    }
+    """Whether a node of the tree reads a table of this name, under that name, and whole: without FINAL or SAMPLE."""
+    return node == {"type": "TableExpression", "database_and_table_name": {"type": "TableIdentifier", "name": name}}
 
 
 def _replace(session: Session, expression: Tree, source: str) -> None:

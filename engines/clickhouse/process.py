@@ -14,8 +14,9 @@ from pathlib import Path
 
 from counterpoise.errors import EngineError
 from counterpoise.runtime.private_files import open_private
-from counterpoise.runtime.python_module import module_command, module_environment
+from counterpoise.runtime.python_module import module_command
 from engines.clickhouse.client_limits import DEFAULT_LIMITS, Limits
+from engines.processes import start_apart
 
 _POLL_SECONDS = 0.01
 
@@ -95,14 +96,7 @@ def start_clickhouse(
         before = log.tell()
         # It needs no setting of ours, and some are secrets.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERPOISE_")}
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            env=module_environment(environment),
-        )
+        process = start_apart(command, log, environment)
         deadline = time.monotonic() + patience_seconds
         while not ready_file.exists():
             if process.poll() is not None:

@@ -71,11 +71,13 @@ class FrontedConnection:
             one.close()
 
     def _run(self, work: Callable[[], None]) -> None:
-        with contextlib.suppress(OSError):
-            work()
-        for one in (self._client, self._broker):
+        try:
             with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                work()
+        finally:
+            for one in (self._client, self._broker):
+                with contextlib.suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
 
     def _pass_requests(self) -> None:
         while (request := _read_frame(self._client, LONGEST_REQUEST)) is not None:
@@ -107,7 +109,7 @@ class FrontedConnection:
     def _waited_for(self, request: bytearray) -> bytearray:
         """The fetch as the broker gets it, once there may be an answer to it."""
         fetch = read_fetch(request)
-        if fetch is None or fetch.min_bytes > 1:
+        if fetch is None or fetch.min_bytes != 1 or not fetch.offsets:
             return request
         before, self._empty = self._empty, None
         if before is not None and before.fetch.offsets == fetch.offsets:
@@ -120,7 +122,7 @@ class FrontedConnection:
         waits.register(self._client, select.POLLIN)
         waits.register(self._awake, select.POLLIN)
         with self._appends.waiting(fetch.offsets, since, self._wake):
-            waits.poll(fetch.max_wait_ms)
+            waits.poll(max(0, fetch.max_wait_ms))
         with contextlib.suppress(BlockingIOError):
             while self._awake.recv(64):
                 pass

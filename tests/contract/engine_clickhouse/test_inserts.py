@@ -312,6 +312,9 @@ def sent(name: str, rows: int, types: str = "UInt32") -> dict[str, Any]:
         "SELECT absent FROM came",
         "SELECT a, b FROM came WHERE throwIf(a = 0) = 1",
         "SELECT a, b FRO came",
+        "SELECT a, b FROM came FINAL",
+        "SELECT a, b FROM came SAMPLE 0.5",
+        "SELECT count(), [('all', 1)] FROM came",
     ],
 )
 def test_an_insert_reads_few_and_many_rows_that_came_with_it_alike(
@@ -336,6 +339,14 @@ def test_an_insert_reads_few_and_many_rows_that_came_with_it_alike(
             found.append(("rows", client.last_query.progress.written_rows or len(rows), rows))
         assert code_of(client.execute, "SELECT * FROM came") == 60
     assert found[0] == found[1]
+
+
+def test_rows_that_came_are_counted_each_time(connect: Connect, database: str) -> None:
+    client = connect(database=database)
+    client.execute("CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a")
+    for rows in (3, 5, 2, 4):
+        client.execute("INSERT INTO t SELECT count() FROM came", external_tables=[sent("came", rows)])
+    assert client.execute("SELECT a FROM t ORDER BY a") == [(2,), (3,), (4,), (5,)]
 
 
 def inserts_begun(client: Client) -> int:

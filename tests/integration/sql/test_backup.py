@@ -191,6 +191,7 @@ WHOLE = ("restore-after-create", "restore-after-end")
 def test_a_restore_that_is_killed_at_any_place_loses_nothing_and_goes_on(desk: Desk) -> None:
     """The line that it printed is the next command, so do `migrate`, a service and `backup` say; that command then does all of it."""
     ch, name = desk.ch, f"{desk.ch.database}-f"
+    ch.execute(f"ALTER DATABASE {ch.database} MODIFY COMMENT 'ours'")
     assert desk.run("backup", name)[0] == 0
     backed_up = rows(ch)
     assert len(FORWARD) > 8
@@ -326,7 +327,9 @@ def test_the_rights_that_the_runbook_names_suffice(
     kinds = {statement.split()[0] for statement in sent}
     assert kinds == {"BACKUP", "RESTORE", "RENAME", "CREATE", "DROP", "TRUNCATE"}
     [named] = re.findall(r"Both commands need a user with the rights ([^.]+)\.", RUNBOOK.read_text(encoding="utf-8"))
-    rights, also = named.replace("\n", " ").split(" on both databases, and with ")
+    rights, also = named.replace("\n", " ").split(
+        " on `DATASET`, `DATASET_restoring` and `DATASET_before_*`, and with "
+    )
     grants = [f"GRANT {', '.join(re.findall(r'`([A-Z ]+)`', rights))} ON *.*", also.strip("`")]
     statements = [*made_before(name), *sent]
     assert codes_under(grants, statements, tmp_path / "all") == {}
@@ -386,7 +389,8 @@ def test_a_server_that_is_lost_amid_a_restore(
                     backups.restore(server, dataset, name, of=dataset.name, set_aside=kept)
             assert str(lost.value).endswith(
                 f"When the server answers: database 'lost' is not whole: the restore of backup 'amid' is not over, and the database "
-                f"of before is kept as {kept}. Run `counterpoise --dataset lost restore amid --set-aside` again"
+                f"of before is kept as {kept}. Run `counterpoise --dataset lost --dataset-kind simulated restore amid "
+                f"--set-aside` again"
             )
             own_clickhouse.restart()
             backups.restore(server, dataset, name, of=dataset.name, set_aside=f"{kept}_2")
