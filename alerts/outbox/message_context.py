@@ -166,10 +166,11 @@ class Renderer:
         if silence is None or silence.worse_than is None:
             return worse_message(job.transition, "", self._now(job.transition), context)
         rule, allowed = self._rule_of(job.transition), silence.worse_than
-        now = self._now(job.transition, allowed)
+        found = self.at_tip(job.transition)
+        now = f"now {found[0].format_value(found[1], allowed)} at height {found[2]}" if found else ""
         limit = f"{allowed:,.10g}"
         if isinstance(rule, HeightRule):
-            limit = rule.format_line(allowed)
+            limit = rule.format_value(allowed, *((found[1],) if found else ()))
         limit += f", the end of the silence of {silence.author or 'nobody named'}"
         return worse_message(job.transition, limit, now, context)
 
@@ -257,16 +258,15 @@ class Renderer:
     def _responsible(self, rule: Rule) -> tuple[tuple[str, str], ...]:
         return tuple((name, published(value, self._docs_url)) for name, value in rule.responsible())
 
-    def _now(self, transition: AlertTransition, *beside: float) -> str:
+    def _now(self, transition: AlertTransition) -> str:
         """Where the value of an alert stands at the tip, in words; empty for a rule without one."""
-        now = self.value_now(transition, *beside)
+        now = self.value_now(transition)
         return f"now {now[0]} at height {now[1]}" if now else ""
 
-    def value_now(self, transition: AlertTransition, *beside: float) -> tuple[str, int] | None:
-        """The value of an alert's rule at the tip, in its unit and on its side of what it stands beside, and the tip; None for a rule
-        without a value at every height."""
+    def value_now(self, transition: AlertTransition) -> tuple[str, int] | None:
+        """The value of an alert's rule at the tip, in its unit, and the tip; None for a rule without a value at every height."""
         found = self.at_tip(transition)
-        return (found[0].format_value(found[1], *beside), found[2]) if found else None
+        return (found[0].format_value(found[1]), found[2]) if found else None
 
     def reading_now(self, transition: AlertTransition) -> float | None:
         """The same as a number."""
