@@ -29,7 +29,7 @@ from counterpoise.clickhouse.explain_window import by_entity, read_set
 from counterpoise.clickhouse.read_only import connect_read_only
 from counterpoise.contracts.alert_transition import AlertEvidence, AlertExplanation, AlertTransition, MovedBy
 from counterpoise.contracts.scores import ScoreEvent
-from counterpoise.errors import CounterpoiseError, RetryableError
+from counterpoise.errors import CounterpoiseError
 from counterpoise.explain.explained_change import Window, explain
 from counterpoise.explain.views import JoinedEntity, groups_of
 from counterpoise.pools.attribution_set import AttributionSet
@@ -182,12 +182,11 @@ class AlertExplainer:
         try:
             rows = finish(pair)
             after, before = self._reader().pools.pair(rows, attribution_id, height=height, time=time, unknown=unknown)
-            if not _is_of(after, series[RAW]):
-                raise RetryableError("another branch was counted")
-            metric = "" if subject.change_blocks else subject.additive or ""
-            entities = {pool: owners.entity_of(pool, time) for pool in after.blocks}
-            groups = groups_of(after.blocks, entities, unknown, metric)
-            moved = _moved(subject, before, after, owners) if before else None
+            if _is_of(after, series[RAW]):
+                metric = "" if subject.change_blocks else subject.additive or ""
+                entities = {pool: owners.entity_of(pool, time) for pool in after.blocks}
+                groups = groups_of(after.blocks, entities, unknown, metric)
+                moved = _moved(subject, before, after, owners) if before else None
         except Exception as error:
             self._failed(transition, error)
         views = [value for value in values if value is not None]

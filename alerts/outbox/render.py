@@ -28,7 +28,8 @@ MAX_TEXT_CHARACTERS: Final = 4_000
 FINAL_CONFIRMATIONS: Final = 6
 MAX_DIGEST_LINES: Final = 40
 MAX_PAGES: Final = 3
-"""Sections of all lists of a message. Slack refuses a message whose blocks have over some 11,000 characters together."""
+"""Sections of all lists of a message. Slack refuses blocks that have over some 11,000 characters together, a limit that its
+documentation lacks (slackapi/bolt-js, issues 2509 and 2867)."""
 MAX_LINE_CHARACTERS: Final = 1_200
 MAX_FURTHER_CHARACTERS: Final = 100
 """Room for the line below a list."""

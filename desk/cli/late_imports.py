@@ -1,7 +1,7 @@
 """Modules that a library imports with itself and that we use seldom or never: each is imported when it is first used.
 
 They were a third of the CPU time of `--help`, and a sixth of that of a service's start. The library gets a stand-in for such a module
-and, by `from`, for its classes and functions. Everybody else who imports the module gets the module itself.
+and, by `from`, for its classes and functions. Who imports the module by its name gets the module itself.
 """
 
 from __future__ import annotations

@@ -155,6 +155,8 @@ def test_a_message_of_a_branch_that_lost_meanwhile_has_no_parts_of_the_other_one
     [found] = explainer.explained([fired], {("bitcoin", lost.tip_hash): lost})
     assert found.evidence.explanation is not None
     assert (found.evidence.explanation.moved, found.evidence.explanation.joined) == (None, ())
+    [next_one] = explainer.explained([fired], {("bitcoin", message.tip_hash): message})
+    assert next_one.evidence.explanation == expected, "the database did not fail, and nothing pauses"
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,19 @@ assert typer.rich_utils.Traceback.real is Traceback
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_class_that_a_library_inherits_is_named_as_not_late(tmp_path: Path) -> None:
+    (tmp_path / "heir.py").write_text("from fractions import Fraction\nclass Heir(Fraction): ...\n")
+    program = """
+import sys
+from desk.cli import late_imports
+late_imports.LATE = {"heir": ("fractions",)}
+sys.path.insert(0, sys.argv[1])
+import heir
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert "Fraction is imported late, and Heir inherits it: take it out of LATE" in done.stderr
+
+
 UNNEEDED = "PIL aiohttp croniter markdown_it pygments rich.console rich.pretty scipy"
 
 SERVICE = """
